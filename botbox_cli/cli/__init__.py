@@ -1,0 +1,1 @@
+"""The commands: arguments in, services called, results rendered, exit codes."""

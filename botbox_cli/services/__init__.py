@@ -1,0 +1,1 @@
+"""One use case a module; each takes its ports, the clock and its ids as arguments."""

@@ -1,0 +1,1 @@
+"""SQLModel tables, exact column types, queries and Alembic migrations."""
