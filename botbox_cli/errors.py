@@ -1,0 +1,152 @@
+"""The error tree. Imports nothing, so that any layer may raise from it.
+
+Every expected failure is one of these. Each carries one sentence with the value that mattered, one hint (what to
+type or look at next), a stable `code` for machines, and the exit code of the contract.
+"""
+
+from __future__ import annotations
+
+
+class BotboxError(Exception):
+    """Base of all expected failures; the command prints it without a traceback and exits with `exit_code`."""
+
+    code = "error"
+    exit_code = 1
+    retryable = False
+
+    def __init__(
+        self, message: str, hint: str = "", *, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+
+class UsageError(BotboxError):
+    """Wrong arguments, or a question with nobody to answer it. Nothing was done."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(BotboxError):
+    """A missing or bad setting, key or permission. Nothing was done."""
+
+    code = "config"
+    exit_code = 3
+
+
+class Denied(BotboxError):
+    """botbox refuses: a limit, an expiry, a state. Nothing was sent."""
+
+    code = "denied"
+    exit_code = 4
+
+
+class NotFound(BotboxError):
+    """No such id, symbol or interval."""
+
+    code = "not_found"
+    exit_code = 4
+
+
+class Conflict(BotboxError):
+    """The state has moved on: another process won the compare-and-set, or holds the lease."""
+
+    code = "conflict"
+    exit_code = 4
+
+
+class ExchangeRejected(BotboxError):
+    """The exchange said no to this request, for good. `ret_code` is Bybit's."""
+
+    code = "rejected"
+    exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        ret_code: int | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, hint, code=code)
+        self.ret_code = ret_code
+
+
+class DuplicateOrder(ExchangeRejected):
+    """The exchange knows this order link id already: an earlier send has landed. Look it up."""
+
+    code = "duplicate_order"
+
+
+class OrderGone(ExchangeRejected):
+    """The order to cancel is not on the book (filled, cancelled, or not visible yet). Look it up."""
+
+    code = "order_gone"
+
+
+class ExchangeUnavailable(BotboxError):
+    """The exchange could not be reached or would not take the request; certainly nothing was placed.
+
+    `retry_after_s` is the wait that the exchange asked for, when it did.
+    """
+
+    code = "unavailable"
+    exit_code = 6
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, hint, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class OutcomeUnknown(BotboxError):
+    """A request that changes something was sent and no trustworthy answer came back. Never send it again blindly."""
+
+    code = "outcome_unknown"
+    exit_code = 7
+
+
+class Mismatch(BotboxError):
+    """The books and the exchange differ."""
+
+    code = "mismatch"
+    exit_code = 8
+
+
+class StorageError(BotboxError):
+    """The database is unreachable, locked for too long, read-only, or of another version."""
+
+    code = "storage"
+    exit_code = 9
+
+
+class StopMissing(BotboxError):
+    """A position of botbox has no stop on the exchange."""
+
+    code = "stop_missing"
+    exit_code = 10
+
+
+SEVERITY = (10, 7, 8, 9, 5, 6, 3, 4, 2, 1, 0)
+"""Exit codes from the gravest down, for passes over several items (contract, "Exit codes")."""
+
+
+def gravest(exit_codes: list[int]) -> int:
+    """Return the exit code that a pass over several items ends with; 0 for none."""
+    return min(
+        exit_codes,
+        key=lambda code: SEVERITY.index(code) if code in SEVERITY else 0,
+        default=0,
+    )

@@ -1,0 +1,385 @@
+"""What services need from the outside, as Protocols: a clock, an exchange, a store. Imports domain only.
+
+Errors: every method of `Exchange` raises from `botbox_cli.errors` only. Reads raise ExchangeUnavailable (after their
+own bounded retries), ExchangeRejected or ConfigError (key, permission). Writes (`place_*`, `cancel`) are sent exactly
+once a call and raise in addition OutcomeUnknown, DuplicateOrder, OrderGone. `Store` raises StorageError and Conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botbox_cli.domain.account import Account, Balance, Halt, KeyInfo, Mode, Venue
+from botbox_cli.domain.candle import Interval
+from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Instrument, Quote
+from botbox_cli.domain.order import Order, OrderReport, OrderStatus
+from botbox_cli.domain.setup import Setup, SetupStatus
+from botbox_cli.domain.trade import Trade, TradeStatus
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Clock(Protocol):
+    """Time, passed in. `now` is aware UTC."""
+
+    def now(self) -> datetime: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One answer to "what of this order?": `report` is None when it is found nowhere; `at` is the exchange's clock
+    before the first of the look-ups was answered, so that nothing older than `at` can have been overlooked."""
+
+    report: OrderReport | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """The exact order to send; `timestamp` is pinned into the signed request, so a late arrival is refused."""
+
+    order_link_id: str
+    instrument: Instrument
+    is_buy: bool
+    qty: Decimal
+    timestamp: datetime
+    trigger_price: Decimal | None = None
+    max_slippage_percent: Decimal | None = None
+    is_leverage: bool = False
+
+
+class Exchange(Protocol):
+    """Bybit v5 spot, in botbox's words."""
+
+    recv_window_s: float
+
+    def server_time(self) -> datetime: ...
+
+    def instruments(self) -> dict[str, Instrument]:
+        """Return every tradable pair by symbol."""
+        ...
+
+    def candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_ms: int | None,
+        end_ms: int | None,
+    ) -> CandleBatch:
+        """Return up to 1000 CLOSED candles, oldest first: forward from `start_ms`, or the newest up to `end_ms`."""
+        ...
+
+    def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """Return best prices in one request; a symbol that is not traded is absent."""
+        ...
+
+    def key_info(self) -> KeyInfo: ...
+
+    def wallet(self) -> dict[str, Balance]:
+        """Return non-zero balances by coin; an absent coin is zero."""
+        ...
+
+    def fee_rate(self, symbol: str) -> Decimal:
+        """Return the taker fee as a fraction."""
+        ...
+
+    def order_request(self, request: OrderRequest) -> dict[str, str]:
+        """Return the exact parameters that `place` would send; nothing is sent."""
+        ...
+
+    def place(self, request: OrderRequest) -> str:
+        """Send an order once; return the exchange's order id. Accepted is neither placed nor filled."""
+        ...
+
+    def cancel(self, symbol: str, order_link_id: str, *, is_stop: bool) -> None:
+        """Ask once for a cancel; look the order up afterwards. OrderGone: nothing there to cancel."""
+        ...
+
+    def look_up(self, symbol: str, order_link_id: str, *, since: datetime) -> Look:
+        """Look for one order: realtime, then history, then executions (from `since` on)."""
+        ...
+
+    def open_orders(self) -> list[OrderReport]:
+        """Return all orders alive on the exchange (all kinds, all symbols), ours and others."""
+        ...
+
+    def order_fills(
+        self, symbol: str, order_link_id: str, *, since: datetime
+    ) -> list[Fill]:
+        """Return all executions of one order, oldest first."""
+        ...
+
+    def fills_since(self, since: datetime) -> list[Fill]:
+        """Return all executions of the account from `since` on, ours and others, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CandleBatch:
+    """Candles as columns, oldest first, all of one length: `open_ms` int64, the rest float64."""
+
+    open_ms: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+    turnover: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """Indicator columns beside the candles of one series (float64, NaN where not defined yet)."""
+
+    bb_upper: np.ndarray
+    bb_middle: np.ndarray
+    bb_lower: np.ndarray
+    rsi: np.ndarray
+    atr: np.ndarray
+    volume_ma: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Stored extent of one series: candles present, first and newest opening time (ms)."""
+
+    symbol: str
+    timeframe: str
+    count: int
+    first_ms: int
+    last_ms: int
+
+
+class CandleStore(Protocol):
+    """Candles of a venue: columns in, columns out."""
+
+    def series(self, venue: Venue) -> list[Series]:
+        """Return every stored series, in one query."""
+        ...
+
+    def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
+        """Return all stored opening times (int64 ms), oldest first."""
+        ...
+
+    def upsert(
+        self,
+        venue: Venue,
+        symbol: str,
+        interval: Interval,
+        candles: CandleBatch,
+        indicators: Indicators,
+    ) -> int:
+        """Store candles with their indicators in one statement; return how many of them were new."""
+        ...
+
+    def tail(
+        self, venue: Venue, symbol: str, interval: Interval, limit: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the newest `limit` stored candles, oldest first."""
+        ...
+
+    def between(
+        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One dated line of a trade's or setup's history; `data` holds facts for machines."""
+
+    at: datetime
+    event: str
+    detail: str
+    trade_id: int | None = None
+    setup_id: int | None = None
+    data: dict[str, Any] | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """One pass of a scheduled job; `finished_at` None while it runs (or after it died)."""
+
+    job: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    ok: bool = False
+    detail: str = ""
+    id: int = 0
+
+
+class Books(Protocol):
+    """One transaction on one account's books. Rows of other accounts do not exist for it.
+
+    Compare-and-set methods (`move_*`) raise Conflict when the stored status is not among `from_`.
+    """
+
+    # -- setups
+    def add_setup(self, setup: Setup) -> Setup | None:
+        """Store a setup with its signals; None if one of the same symbol, timeframe, kind and candle exists."""
+        ...
+
+    def setup(self, setup_id: int) -> Setup:
+        """Return a setup. Raises NotFound."""
+        ...
+
+    def setups(self, statuses: Sequence[SetupStatus] | None = None) -> list[Setup]: ...
+
+    def move_setup(
+        self,
+        setup_id: int,
+        from_: Sequence[SetupStatus],
+        to: SetupStatus,
+        **fields: Any,
+    ) -> None: ...
+
+    # -- trades
+    def add_trade(self, trade: Trade) -> Trade:
+        """Store a trade. Raises Conflict if the setup has one that is not FAILED."""
+        ...
+
+    def trade(self, trade_id: int) -> Trade:
+        """Return a trade. Raises NotFound."""
+        ...
+
+    def trades(
+        self,
+        statuses: Sequence[TradeStatus] | None = None,
+        *,
+        symbol: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Trade]:
+        """Return trades, newest entry first (by id, descending)."""
+        ...
+
+    def move_trade(
+        self,
+        trade_id: int,
+        from_: Sequence[TradeStatus],
+        to: TradeStatus,
+        **fields: Any,
+    ) -> None: ...
+
+    def update_trade(self, trade_id: int, **fields: Any) -> None: ...
+
+    # -- orders and fills
+    def add_order(self, order: Order) -> Order: ...
+
+    def orders(self, trade_ids: Sequence[int]) -> list[Order]:
+        """Return the orders of these trades, oldest first."""
+        ...
+
+    def order_by_link_id(self, order_link_id: str) -> Order | None: ...
+
+    def move_order(
+        self,
+        order_link_id: str,
+        from_: Sequence[OrderStatus],
+        to: OrderStatus,
+        **fields: Any,
+    ) -> None: ...
+
+    def add_fill(self, fill: Fill) -> bool:
+        """Store a fill of a known order; False if its `execution_id` is there already."""
+        ...
+
+    def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None: ...
+
+    def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
+        """Return the fills of these trades, oldest first."""
+        ...
+
+    # -- the rest
+    def log(self, entry: LogEntry) -> None: ...
+
+    def log_of(
+        self, *, trade_id: int | None = None, setup_id: int | None = None
+    ) -> list[LogEntry]: ...
+
+    def halt(self) -> Halt | None: ...
+
+    def set_halt(self, halt: Halt | None) -> None: ...
+
+    def marker(self, name: str) -> str | None:
+        """Return a small remembered value of this account, such as the newest execution time seen."""
+        ...
+
+    def set_marker(self, name: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease: host (machine and process namespace), pid, and when that process started."""
+
+    host: str
+    pid: int
+    started: str
+    token: str
+    """Random, so that two leases of one process are told apart."""
+
+
+class Store(Protocol):
+    """The database. No transaction is ever held across a request to the exchange."""
+
+    installation: str
+    """Random tag made with the database, part of every order link id."""
+
+    def read(self, account: Account) -> AbstractContextManager[Books]:
+        """A read transaction."""
+        ...
+
+    def write(self, account: Account) -> AbstractContextManager[Books]:
+        """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
+        ...
+
+    # -- accounts
+    def account_by_key(self, mode: Mode, key_hash: str) -> Account | None: ...
+
+    def save_account(
+        self, mode: Mode, user_id: str, key_hash: str, venue: Venue
+    ) -> Account:
+        """Return the account of (mode, user id), made or with its key hash renewed."""
+        ...
+
+    def accounts(self) -> list[Account]: ...
+
+    # -- leases
+    def take_lease(
+        self, name: str, holder: Holder, now: datetime, ttl_s: float
+    ) -> Holder | None:
+        """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on."""
+        ...
+
+    def free_lease(self, name: str, holder: Holder) -> None:
+        """Give a lease back if it is (still) ours."""
+        ...
+
+    # -- instruments and candles of a venue
+    def save_instruments(
+        self, venue: Venue, instruments: Iterable[Instrument], now: datetime
+    ) -> None: ...
+
+    def instrument(self, venue: Venue, symbol: str) -> Instrument | None: ...
+
+    # -- jobs
+    def start_job(self, job: str, now: datetime) -> int: ...
+
+    def finish_job(
+        self, run_id: int, now: datetime, *, ok: bool, detail: str
+    ) -> None: ...
+
+    def last_job(self, job: str) -> JobRun | None: ...
