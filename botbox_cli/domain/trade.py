@@ -107,13 +107,21 @@ def position_of(
 ) -> Position:
     """Return what `fills` of `orders` add up to. The order of the fills does not matter."""
     entries = {o.order_link_id for o in orders if o.role is Role.ENTRY}
-    sums = {True: [ZERO, ZERO, ZERO], False: [ZERO, ZERO, ZERO]}
+    entered, exited = [ZERO, ZERO, ZERO], [ZERO, ZERO, ZERO]
     for fill in fills:
-        total = sums[fill.order_link_id in entries]
+        total = entered if fill.order_link_id in entries else exited
         total[0] += fill.qty
         total[1] += fill.value
         total[2] += fill.fee_in(trade.base_coin)
-    return Position(*sums[True], *sums[False], trade.direction)
+    return Position(
+        entered[0],
+        entered[1],
+        entered[2],
+        exited[0],
+        exited[1],
+        exited[2],
+        trade.direction,
+    )
 
 
 def filled_qty(order: Order, fills: Iterable[Fill]) -> Decimal:
