@@ -3,58 +3,71 @@ SHELL := /bin/sh
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# Made anew when the lock changes. Not when pyproject.toml does: the package is installed editable.
 STAMP := $(VENV)/.installed
-# Two cores serve the suite; more workers start more database servers than they save.
+PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+LOCK_TOOLS := $(VENV)/lock-tools
+LOCK := $(LOCK_TOOLS)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+# The suite is made for two cores; more workers only start more database connections.
 WORKERS ?= 2
-SEEDS ?= 20
-UV_VENV := $(VENV)/lock-tools
-
-# The first interpreter that really runs and is new enough: a version manager's shim may exist and still fail.
-define find_python
-for name in "$$BOTBOX_PYTHON" python3.13 python3.12 python3.11 python3 python; do \
-  [ -n "$$name" ] || continue; \
-  "$$name" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$name"; exit 0; }; \
-done; \
-echo "botbox needs Python 3.11 or newer with venv; none of python3.13, 3.12, 3.11, python3, python runs here." >&2; exit 1
-endef
+SEEDS ?= 200
 
 .PHONY: help
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-
-$(STAMP): requirements-dev.lock pyproject.toml
-	@python=$$($(find_python)) && echo "Building $(VENV) with $$($$python --version) ..." && "$$python" -m venv --clear $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
-
-.PHONY: dev
-dev: $(STAMP) ## the environment in .venv, pinned by the lock
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: $(STAMP) ## the whole product on bundled candles: no keys, no network
+demo: $(STAMP) ## the whole product on recorded candles: no keys, no network
 	@$(VENV)/bin/botbox demo
 
 .PHONY: test
-test: $(STAMP) ## the test suite, offline, in parallel
+test: $(STAMP) ## run the tests, offline (WORKERS=2)
 	@$(PY) -m pytest -n $(WORKERS)
 
 .PHONY: lint
-lint: $(STAMP) ## style and import layers
+lint: $(STAMP) ## check style, formatting and import layers
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 
 .PHONY: types
-types: $(STAMP) ## mypy, strict
+types: $(STAMP) ## check types, strictly
 	@$(PY) -m mypy
 
 .PHONY: bench
-bench: $(STAMP) ## speed table: medians of 5
+bench: $(STAMP) ## time the slow paths and print a table
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m bench
 
+.PHONY: simulate
+simulate: $(STAMP) ## run the fault simulation over many seeds (SEEDS=200)
+	@$(PY) -m tests.simulation --seeds $(SEEDS)
+
+.PHONY: mutants
+mutants: $(STAMP) ## break the code on purpose and show that a test notices
+	@$(PY) -m tests.mutants
+
+.PHONY: dev
+dev: $(STAMP) ## make the environment in .venv from the lock (PYTHON=python3.12)
+
 .PHONY: lock
-lock: $(STAMP) ## pins every dependency anew, with hashes
-	@$(PY) -m venv $(UV_VENV) && $(UV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@$(UV_VENV)/bin/uv pip compile pyproject.toml --extra dev $(LOCK_FLAGS) --output-file requirements-dev.lock
-	@$(UV_VENV)/bin/uv pip compile pyproject.toml --extra postgres $(LOCK_FLAGS) --constraint requirements-dev.lock --output-file requirements.lock
+lock: $(STAMP) ## pin every dependency anew, with hashes
+	@$(PY) -m venv $(LOCK_TOOLS)
+	@$(LOCK_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) --extra dev --output-file requirements-dev.lock
+	@$(LOCK) --extra postgres --constraint requirements-dev.lock --output-file requirements.lock
+
+# An interpreter that is found may still not run (a version manager's shim) or lack venv, so each one is tried.
+$(STAMP): requirements-dev.lock
+	@$(PY) -c 'import pip' 2>/dev/null || { \
+	  for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	    "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    echo "Making $(VENV) with $$("$$python" --version) ..." >&2; \
+	    exec "$$python" -m venv --clear $(VENV); \
+	  done; \
+	  echo "error: no Python 3.11 or newer with venv found" >&2; \
+	  echo "hint: install one, or name it: make dev PYTHON=/path/to/python3" >&2; \
+	  exit 1; }
+	@$(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements-dev.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@

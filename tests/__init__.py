@@ -1,0 +1,1 @@
+"""The tests; one directory a kind: unit, property, contract, storage, e2e."""

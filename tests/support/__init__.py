@@ -1,0 +1,1 @@
+"""Builders, hand-written fakes and servers for the tests; no assertions."""
