@@ -1,0 +1,1 @@
+"""Rules: pure functions from columns of closed candles to setups."""
