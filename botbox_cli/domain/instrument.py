@@ -10,7 +10,7 @@ from botbox_cli.domain.number import floor_to_step, round_to_step
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One spot pair. Steps and bounds in base coin (`lot_size`, `min_qty`, …) or quote coin (`tick_size`, `min_value`)."""
+    """One spot pair. Steps and bounds in base coin (`lot_size`, `min_qty`, …) or quote coin (`tick_size`, …)."""
 
     symbol: str
     base_coin: str
