@@ -40,11 +40,7 @@ class Fill:
 
     def third_coins(self, base_coin: str, quote_coin: str) -> list[str]:
         """Return the fee coins that are neither side of the pair, such as MNT."""
-        return [
-            coin
-            for coin, amount in self.fees
-            if amount and coin not in (base_coin, quote_coin)
-        ]
+        return [coin for coin, amount in self.fees if amount and coin not in (base_coin, quote_coin)]
 
 
 def valued_in_quote(
