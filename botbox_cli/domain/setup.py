@@ -98,10 +98,7 @@ class Setup:
             return f"the stop of a {self.direction} must be {side} its entry {self.entry_price}, not {self.stop_loss}"
         if (self.take_profit_1 - self.entry_price) * sign <= 0:
             return f"tp1 {self.take_profit_1} is on the wrong side of entry {self.entry_price}"
-        if (
-            self.take_profit_2 is not None
-            and (self.take_profit_2 - self.take_profit_1) * sign < 0
-        ):
+        if self.take_profit_2 is not None and (self.take_profit_2 - self.take_profit_1) * sign < 0:
             return f"tp2 {self.take_profit_2} is nearer than tp1 {self.take_profit_1}"
         return None
 
@@ -132,7 +129,5 @@ class Setup:
         if price is not None and self.atr:
             distance = abs(price - self.entry_price) / self.atr
             if distance > MAX_ENTRY_DISTANCE_ATR:
-                return (
-                    f"price {price} is {distance:.1f} ATR from entry {self.entry_price}"
-                )
+                return f"price {price} is {distance:.1f} ATR from entry {self.entry_price}"
         return None
