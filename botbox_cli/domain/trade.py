@@ -102,9 +102,7 @@ class Position:
         return self.exit_value / self.exited if self.exited else None
 
 
-def position_of(
-    trade: Trade, orders: Iterable[Order], fills: Iterable[Fill]
-) -> Position:
+def position_of(trade: Trade, orders: Iterable[Order], fills: Iterable[Fill]) -> Position:
     """Return what `fills` of `orders` add up to. The order of the fills does not matter."""
     entries = {o.order_link_id for o in orders if o.role is Role.ENTRY}
     entered, exited = [ZERO, ZERO, ZERO], [ZERO, ZERO, ZERO]
