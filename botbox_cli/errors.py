@@ -14,9 +14,7 @@ class BotboxError(Exception):
     exit_code = 1
     retryable = False
 
-    def __init__(
-        self, message: str, hint: str = "", *, code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, hint: str = "", *, code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
