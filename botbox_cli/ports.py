@@ -113,9 +113,7 @@ class Exchange(Protocol):
         """Return all orders alive on the exchange (all kinds, all symbols), ours and others."""
         ...
 
-    def order_fills(
-        self, symbol: str, order_link_id: str, *, since: datetime
-    ) -> list[Fill]:
+    def order_fills(self, symbol: str, order_link_id: str, *, since: datetime) -> list[Fill]:
         """Return all executions of one order, oldest first."""
         ...
 
@@ -306,9 +304,7 @@ class Books(Protocol):
     # -- the rest
     def log(self, entry: LogEntry) -> None: ...
 
-    def log_of(
-        self, *, trade_id: int | None = None, setup_id: int | None = None
-    ) -> list[LogEntry]: ...
+    def log_of(self, *, trade_id: int | None = None, setup_id: int | None = None) -> list[LogEntry]: ...
 
     def halt(self) -> Halt | None: ...
 
@@ -349,18 +345,14 @@ class Store(Protocol):
     # -- accounts
     def account_by_key(self, mode: Mode, key_hash: str) -> Account | None: ...
 
-    def save_account(
-        self, mode: Mode, user_id: str, key_hash: str, venue: Venue
-    ) -> Account:
+    def save_account(self, mode: Mode, user_id: str, key_hash: str, venue: Venue) -> Account:
         """Return the account of (mode, user id), made or with its key hash renewed."""
         ...
 
     def accounts(self) -> list[Account]: ...
 
     # -- leases
-    def take_lease(
-        self, name: str, holder: Holder, now: datetime, ttl_s: float
-    ) -> Holder | None:
+    def take_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> Holder | None:
         """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on."""
         ...
 
@@ -369,17 +361,13 @@ class Store(Protocol):
         ...
 
     # -- instruments and candles of a venue
-    def save_instruments(
-        self, venue: Venue, instruments: Iterable[Instrument], now: datetime
-    ) -> None: ...
+    def save_instruments(self, venue: Venue, instruments: Iterable[Instrument], now: datetime) -> None: ...
 
     def instrument(self, venue: Venue, symbol: str) -> Instrument | None: ...
 
     # -- jobs
     def start_job(self, job: str, now: datetime) -> int: ...
 
-    def finish_job(
-        self, run_id: int, now: datetime, *, ok: bool, detail: str
-    ) -> None: ...
+    def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None: ...
 
     def last_job(self, job: str) -> JobRun | None: ...
