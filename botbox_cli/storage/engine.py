@@ -1,0 +1,246 @@
+"""From a URL to a SQLAlchemy engine, and from a driver's error to ours. Nothing else knows which database it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from botbox_cli.errors import ConfigError, StorageError
+
+BUSY_S = 12
+"""How long to wait for another process before giving up: below the 30 s that one command may take."""
+CONNECT_S = 4
+IDLE_IN_TRANSACTION_S = 60
+"""A frozen process must not keep an account's books locked for ever."""
+
+URL_HINT = "DATABASE_URL is sqlite:///path/to/file, or postgresql://user:password@host:port/database"
+
+
+class Database:
+    """An engine for one URL. `name` is what a message may call it: it never contains the password."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = _sqlite_path(self.url) if self.is_sqlite else None
+        self.is_memory = self.is_sqlite and self.path is None
+        self.name = _name(self.url, self.path)
+        self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
+        self.writer = (
+            self.engine.execution_options(begin="BEGIN IMMEDIATE") if self.is_sqlite else self.engine
+        )
+        self.reader = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
+
+    def _sqlite_engine(self) -> Engine:
+        pool: dict[str, Any] = {"poolclass": StaticPool} if self.path is None else {"pool_size": 5}
+        engine = create_engine("sqlite://", creator=self.connect_sqlite, **pool)
+        # The driver would begin by itself, late and never IMMEDIATE: it is told not to, and we do.
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def connect_sqlite(self, synchronous: str = "FULL") -> sqlite3.Connection:
+        """Return a new connection of the driver; FULL makes a committed intent survive a loss of power."""
+        target = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            target,
+            uri=self.path is not None,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(
+            "PRAGMA fullfsync = ON"
+        )  # macOS: an fsync that reaches the disk. No effect elsewhere.
+        return connection
+
+    def _postgres_engine(self) -> Engine:
+        settings = {
+            "timezone": "UTC",
+            "lock_timeout": f"{BUSY_S}s",
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S}s",
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        arguments = {"connect_timeout": CONNECT_S, "options": options, "application_name": "botbox"}
+        try:
+            return create_engine(
+                self.url,
+                connect_args={name: v for name, v in arguments.items() if name not in self.url.query},
+                pool_pre_ping=True,
+            )
+        except ModuleNotFoundError as e:
+            raise ConfigError(
+                "PostgreSQL needs the driver psycopg, which is not installed",
+                "run `pip install 'botbox[postgres]'`",
+            ) from e
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn every error of SQLAlchemy and of the driver into a StorageError."""
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as e:
+            raise self.storage_error(e) from e
+        except Exception as e:
+            # The driver of PostgreSQL is not imported for people on SQLite, so it is recognised by its name.
+            if type(e).__module__.split(".")[0] != "psycopg":
+                raise
+            raise self.storage_error(e) from e
+
+    def storage_error(self, error: BaseException) -> StorageError:
+        """Return what `error` means to a person."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        meaning = (_explain_sqlite if self.is_sqlite else _explain_postgres)(cause, self)
+        facts = {
+            "name": self.name,
+            "cause": _cause_text(cause, self.url.password),
+            "busy_s": BUSY_S,
+            "database": self.url.database,
+            "user": self.url.username,
+        }
+        translated = StorageError(
+            meaning.text.format(**facts), meaning.hint.format(**facts), code=meaning.code
+        )
+        translated.retryable = meaning.retryable
+        return translated
+
+
+def parse_url(text: str) -> URL:
+    """Return the URL that `text` spells, with psycopg as PostgreSQL's driver.
+
+    Raises:
+        ConfigError: For anything but SQLite and PostgreSQL. The message never repeats the URL: it may hold a password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigError("DATABASE_URL is not a database URL", URL_HINT) from None
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite":
+        return url
+    raise ConfigError(f"DATABASE_URL names {url.drivername!r}, which botbox does not speak", URL_HINT)
+
+
+def _sqlite_path(url: URL) -> Path | None:
+    return None if url.database in (None, "", ":memory:") else Path(str(url.database)).expanduser()
+
+
+def _name(url: URL, path: Path | None) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(path) if path else "the database in memory"
+    return f"PostgreSQL at {url.host or 'localhost'}:{url.port or 5432}"
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+INIT_HINT = "run `botbox init`"
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a driver's error means: `text` and `hint` are filled with its facts."""
+
+    code: str
+    text: str
+    hint: str
+    retryable: bool = False
+
+
+_MISSING = _Meaning("storage_missing", "{name} lacks botbox's tables: {cause}", INIT_HINT)
+_BUSY = _Meaning(
+    "storage_busy",
+    "{name} is busy: another process has been writing to it for {busy_s} s",
+    "try again; `botbox doctor` tells whether another botbox is running",
+    retryable=True,
+)
+_FULL = _Meaning("storage_full", "{name} can't grow: {cause}", "free some space on its disk")
+_OTHER = _Meaning("storage", "{name} failed: {cause}", "run `botbox doctor`")
+
+_SQLITE_READ_ONLY = _Meaning(
+    "storage_read_only",
+    "{name} can't be written: {cause}",
+    "check the permissions of the file and of its directory",
+)
+_SQLITE = {
+    "SQLITE_BUSY": _BUSY,
+    "SQLITE_LOCKED": _BUSY,
+    "SQLITE_READONLY": _SQLITE_READ_ONLY,
+    "SQLITE_PERM": _SQLITE_READ_ONLY,
+    "SQLITE_CANTOPEN": _SQLITE_READ_ONLY,
+    "SQLITE_NOTADB": _Meaning("storage_corrupt", "{name} is no SQLite database", "check DATABASE_URL"),
+    "SQLITE_CORRUPT": _Meaning("storage_corrupt", "{name} is damaged: {cause}", "restore it from a backup"),
+    "SQLITE_FULL": _FULL,
+}
+"""By the primary name of SQLite's result code."""
+_NO_FILE = _Meaning("storage_missing", "there is no database at {name}", INIT_HINT)
+
+
+def _explain_sqlite(cause: BaseException, database: Database) -> _Meaning:
+    name = "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])
+    if name == "SQLITE_CANTOPEN" and database.path is not None and not database.path.exists():
+        return _NO_FILE
+    if str(cause).startswith(("no such table", "no such column")):
+        return _MISSING
+    return _SQLITE.get(name, _OTHER)
+
+
+_UNREACHABLE = _Meaning(
+    "storage_unreachable",
+    "can't reach {name}: {cause}",
+    "check that the server runs and that DATABASE_URL is right",
+    retryable=True,
+)
+_NO_DATABASE = _Meaning("storage_missing", "{name} has no database {database!r}", "run `createdb {database}`")
+_REFUSED = _Meaning("storage_refused", "{name} refuses user {user!r}", "check DATABASE_URL")
+_POSTGRES_READ_ONLY = _Meaning(
+    "storage_read_only", "{name} can't be written: {cause}", "give user {user!r} the right to write"
+)
+_POSTGRES = {
+    "08": _UNREACHABLE,
+    "57P": _UNREACHABLE,
+    "28": _REFUSED,
+    "3D000": _NO_DATABASE,
+    "42P01": _MISSING,
+    "42703": _MISSING,
+    "25006": _POSTGRES_READ_ONLY,
+    "42501": _POSTGRES_READ_ONLY,
+    "55P03": _BUSY,
+    "40": _BUSY,
+    "53100": _FULL,
+}
+"""By the beginning of PostgreSQL's SQLSTATE."""
+
+
+def _explain_postgres(cause: BaseException, database: Database) -> _Meaning:
+    text, state = str(cause), getattr(cause, "sqlstate", None)
+    if state is None and type(cause).__name__ in ("OperationalError", "ConnectionTimeout"):
+        # A connection that never stood has no SQLSTATE, only the server's words.
+        if "authentication failed" in text or "no password supplied" in text:
+            return _REFUSED
+        return _NO_DATABASE if f'database "{database.url.database}" does not exist' in text else _UNREACHABLE
+    return next((m for prefix, m in _POSTGRES.items() if (state or "").startswith(prefix)), _OTHER)
+
+
+def _cause_text(cause: BaseException, password: object) -> str:
+    """Return the driver's words in one line without the password."""
+    lines = [line.strip(" -\t") for line in str(cause).splitlines()]
+    text = next(
+        (line for line in lines if line and not line.startswith("Multiple connection")), "no reason given"
+    )
+    return text.replace(str(password), "***") if password else text

@@ -1,0 +1,198 @@
+"""The database as `ports.Store`: transactions on an account's books, and what belongs to no account."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+
+from botbox_cli.domain.account import Account, Mode, Venue
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.ports import Holder, JobRun
+from botbox_cli.storage import tables as t
+from botbox_cli.storage.books import SqlBooks
+from botbox_cli.storage.engine import Database
+from botbox_cli.storage.process import is_dead
+from botbox_cli.storage.schema import checked_tag
+from botbox_cli.storage.upserts import upserts
+
+accounts, instruments = t.table(t.Accounts), t.table(t.Instruments)
+leases, jobs = t.table(t.Leases), t.table(t.Jobs)
+
+
+def _columns(table: Any, cls: type) -> list[Any]:
+    return [table.c[f.name] for f in fields(cls)]
+
+
+_ACCOUNT = select(*_columns(accounts, Account)).order_by(accounts.c.id)
+ACCOUNT_BY_KEY = _ACCOUNT.where(
+    accounts.c.mode == bindparam("mode_"), accounts.c.key_hash == bindparam("key_")
+)
+LOCK_ACCOUNT = select(accounts.c.id).where(accounts.c.id == bindparam("key_")).with_for_update(key_share=True)
+INSTRUMENT = select(*_columns(instruments, Instrument)).where(
+    instruments.c.venue == bindparam("venue_"),
+    instruments.c.symbol == bindparam("symbol_"),
+    instruments.c.updated_at.is_not(None),
+)
+_NAME, _TOKEN = leases.c.name == bindparam("name_"), leases.c.token == bindparam("token_")
+HOLDER = select(*_columns(leases, Holder)).where(_NAME)
+REPLACE_HOLDER = update(leases).where(_NAME, _TOKEN)
+FREE_LEASE = delete(leases).where(_NAME, _TOKEN)
+START_JOB = insert(jobs).returning(jobs.c.id)
+FINISH_JOB = update(jobs).where(jobs.c.id == bindparam("key_"))
+LAST_JOB = (
+    select(*_columns(jobs, JobRun)).where(jobs.c.job == bindparam("job_")).order_by(jobs.c.id.desc()).limit(1)
+)
+
+
+def random_tag() -> str:
+    """Return a new installation tag: 6 of a–z and 0–9."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(6))
+
+
+class SqlStore:
+    """`ports.Store` on SQLite or PostgreSQL.
+
+    `sqlite://` is a new database in memory: its tables are made at once, and its transactions follow one another,
+    because it has one connection. Any other database must have been made by `migrate.upgrade`.
+
+    Raises:
+        StorageError: If the database can't be reached, or its schema isn't this program's.
+        ConfigError: If the URL names no database that botbox speaks.
+    """
+
+    def __init__(self, url: str, *, new_tag: Callable[[], str] = random_tag) -> None:
+        self.database = Database(url)
+        self._turn = threading.RLock() if self.database.is_memory else None
+        self._local = threading.local()
+        if self.database.is_memory:
+            with self._transaction(self.database.writer) as connection:
+                self.installation = new_tag()
+                t.create_all(connection)
+                t.save_tag(connection, self.installation)
+        else:
+            with self._transaction(self.database.reader) as connection:
+                self.installation = checked_tag(connection, self.database.name)
+        self._upserts = upserts(self.database.engine.dialect.name)
+
+    def close(self) -> None:
+        """Close the connections. (Leaving a process without it loses nothing.)"""
+        self.database.engine.dispose()
+
+    # -- transactions
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        if getattr(self._local, "is_busy", False):
+            raise RuntimeError(
+                "a transaction inside a transaction: the inner one would wait for the outer one"
+            )
+        self._local.is_busy = True
+        if self._turn is not None:
+            self._turn.acquire()
+        try:
+            with self.database.translated(), engine.begin() as connection:
+                yield connection
+        finally:
+            self._local.is_busy = False
+            if self._turn is not None:
+                self._turn.release()
+
+    @contextmanager
+    def read(self, account: Account) -> Iterator[SqlBooks]:
+        """A read transaction: one moment of the books, whatever others write meanwhile."""
+        with self._transaction(self.database.reader) as connection:
+            yield SqlBooks(connection, account)
+
+    @contextmanager
+    def write(self, account: Account) -> Iterator[SqlBooks]:
+        """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
+        with self._transaction(self.database.writer) as connection:
+            if not self.database.is_sqlite:
+                connection.execute(LOCK_ACCOUNT, {"key_": account.id})
+            yield SqlBooks(connection, account)
+
+    def _rows(self, statement: Any, **parameters: Any) -> list[Any]:
+        with self._transaction(self.database.reader) as connection:
+            return list(connection.execute(statement, parameters))
+
+    def _change(self, statement: Any, parameters: Any) -> Any:
+        """Run one statement in a transaction of its own; return what it returns in its first column, if it does."""
+        with self._transaction(self.database.writer) as connection:
+            result = connection.execute(statement, parameters)
+            return result.scalar() if result.returns_rows else None
+
+    # -- accounts
+
+    def account_by_key(self, mode: Mode, key_hash: str) -> Account | None:
+        """Return the account that this key was read for, or None."""
+        rows = self._rows(ACCOUNT_BY_KEY, mode_=mode, key_=key_hash)
+        return Account(*rows[0]) if rows else None
+
+    def save_account(self, mode: Mode, user_id: str, key_hash: str, venue: Venue) -> Account:
+        """Return the account of (mode, user id), made or with its key hash renewed."""
+        row = {"mode": mode, "user_id": user_id, "key_hash": key_hash, "venue": venue}
+        return Account(mode, user_id, key_hash, venue, self._change(self._upserts.put_account, row))
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts of this database, oldest first."""
+        return [Account(*row) for row in self._rows(_ACCOUNT)]
+
+    # -- leases
+
+    def take_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> Holder | None:
+        """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on."""
+        row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s)}
+        with self._transaction(self.database.writer) as connection:
+            if connection.execute(self._upserts.take_lease, row | {"now_": now}).fetchone():
+                return None
+            # The row can't go away before the end of the transaction: the statement above has locked it.
+            other = Holder(*connection.execute(HOLDER, {"name_": name}).one())
+            if not is_dead(other):
+                return other
+            connection.execute(REPLACE_HOLDER, row | {"name_": name, "token_": other.token})
+            return None
+
+    def free_lease(self, name: str, holder: Holder) -> None:
+        """Give a lease back if it is (still) ours."""
+        self._change(FREE_LEASE, {"name_": name, "token_": holder.token})
+
+    # -- instruments of a venue
+
+    def save_instruments(self, venue: Venue, pairs: Iterable[Instrument], now: datetime) -> None:
+        """Store the rules of pairs as they are now."""
+        names = [f.name for f in fields(Instrument)]
+        rows = [
+            dict(zip(names, astuple(pair), strict=True)) | {"venue": venue, "updated_at": now}
+            for pair in pairs
+        ]
+        if rows:
+            self._change(self._upserts.put_instruments, rows)
+
+    def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
+        """Return the rules of a pair, or None while they have not been recorded."""
+        rows = self._rows(INSTRUMENT, venue_=venue, symbol_=symbol)
+        return Instrument(*rows[0]) if rows else None
+
+    # -- jobs
+
+    def start_job(self, job: str, now: datetime) -> int:
+        """Note that a pass has begun; return its id."""
+        run_id: int = self._change(START_JOB, {"job": job, "started_at": now, "ok": False, "detail": ""})
+        return run_id
+
+    def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None:
+        """Note how a pass ended."""
+        self._change(FINISH_JOB, {"key_": run_id, "finished_at": now, "ok": ok, "detail": detail})
+
+    def last_job(self, job: str) -> JobRun | None:
+        """Return the newest pass of a job."""
+        rows = self._rows(LAST_JOB, job_=job)
+        return JobRun(*rows[0]) if rows else None
