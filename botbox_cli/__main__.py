@@ -1,12 +1,11 @@
 """`python -m botbox_cli` and the console script."""
 
-import sys
-
-from botbox_cli import __version__
+from botbox_cli.cli.app import app
 
 
 def main() -> None:
-    sys.stdout.write(f"botbox {__version__}\n")
+    """Run the program; it ends the process with the command's exit code."""
+    app()
 
 
 if __name__ == "__main__":

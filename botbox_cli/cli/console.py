@@ -1,0 +1,186 @@
+"""The environment of a command: its streams, whether they are a terminal, how wide, and what must never be printed.
+
+stdout is data, stderr is talk. Everything that a command writes goes through one `Console`, so that secrets are
+blotted out and control characters of foreign texts are dropped in one place.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TextIO
+
+from botbox_cli.cli.documents import SCHEMA, error_document, iso
+from botbox_cli.errors import BotboxError, UsageError
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SHORTEST_SECRET = 6
+"""Blotting out a shorter text would blot out innocent words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table. Rank 0 always stays; on a narrow terminal the highest ranks are left out first."""
+
+    name: str
+    rank: int = 0
+    right: bool = False
+
+
+@dataclass
+class Console:
+    """Streams and what is known of them. `width` is the terminal's, None when stdout is not one."""
+
+    stdin: TextIO
+    out: TextIO
+    err: TextIO
+    width: int | None = None
+    colour: bool = False
+    colour_err: bool = False
+    can_ask: bool = False
+    as_json: bool = False
+    is_closed: bool = False
+    """The reader of stdout has gone (`botbox trades | head -1`): not an error, but nobody is served any more."""
+    _secrets: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_process(cls, environ: Mapping[str, str] = os.environ) -> Console:
+        """Return the console of this process."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        on_terminal = sys.stdout.isatty()
+        return cls(
+            sys.stdin,
+            sys.stdout,
+            sys.stderr,
+            width=shutil.get_terminal_size((80, 24)).columns if on_terminal else None,
+            colour=on_terminal and not plain,
+            colour_err=sys.stderr.isatty() and not plain,
+            can_ask=sys.stdin.isatty() and sys.stderr.isatty(),
+        )
+
+    # -- data, on stdout
+
+    def write(self, text: str = "") -> None:
+        """Write text, line by line, without anything that a terminal would obey."""
+        self._emit(_CONTROL.sub("", text) + "\n")
+
+    def write_drawing(self, text: str) -> None:
+        """Write text that carries botbox's own colour codes."""
+        self._emit(text + "\n")
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """Write one JSON document as one line, at once."""
+        self._emit(json.dumps({"schema": SCHEMA, **document}) + "\n")
+        self.flush()
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """Write a table: drawn on a terminal, tab-separated records under a heading otherwise."""
+        cells = [[_one_line(cell) for cell in row] for row in rows]
+        if self.width is None:
+            for record in ([c.name for c in columns], *cells):
+                self._emit("\t".join(record) + "\n")
+        else:
+            from botbox_cli.cli.table import draw
+
+            self._emit(draw(columns, cells, width=self.width, colour=self.colour, encoding=self.out.encoding))
+
+    def flush(self) -> None:
+        try:
+            self.out.flush()
+        except BrokenPipeError:
+            self._close()
+
+    def _emit(self, text: str) -> None:
+        if self.is_closed:
+            return
+        try:
+            self.out.write(self.scrub(text))
+        except BrokenPipeError:
+            self._close()
+
+    def _close(self) -> None:
+        self.is_closed = True
+        # What is buffered still would be written when the interpreter ends, and fail there.
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  # os.devnull is no Path
+            os.dup2(nowhere.fileno(), self.out.fileno())
+
+    # -- talk, on stderr
+
+    def say(self, text: str) -> None:
+        """Write a line for the person."""
+        self._talk("", text)
+
+    def warn(self, text: str) -> None:
+        """Write a warning for the person."""
+        self._talk(self._painted("warning: ", "33"), text)
+
+    def fail(self, error: BotboxError) -> None:
+        """Say why the command failed: a document with `--json`, else two lines on stderr."""
+        if self.as_json:
+            self.document({"error": error_document(error)})
+        else:
+            self.complain(error)
+
+    def complain(self, error: BotboxError) -> None:
+        """Write an error and its hint on stderr."""
+        self._talk(self._painted("error: ", "1;31"), error.message)
+        if error.hint:
+            self._talk(self._painted("hint: ", "36"), error.hint)
+
+    def confirm(self, question: str) -> bool:
+        """Ask on stderr, default No. Raises UsageError when there is nobody to answer."""
+        if not self.can_ask:
+            raise UsageError(
+                "this needs a confirmation, and there is no terminal to ask on; nothing was sent",
+                "add `--yes` to confirm from a script",
+                code="no_answer",
+            )
+        self.flush()
+        self.err.write(self.scrub(f"{question} Type yes to go on [no]: "))
+        self.err.flush()
+        answer = self.stdin.readline()
+        if not answer:
+            self.err.write("\n")
+            raise UsageError("the question was not answered; nothing was sent", code="no_answer")
+        return answer.strip().lower() in ("y", "yes")
+
+    def _talk(self, label: str, text: str) -> None:
+        self.err.write(self.scrub(label + _CONTROL.sub("", text)) + "\n")
+        self.err.flush()
+
+    def _painted(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour_err else text
+
+    # -- form
+
+    def time(self, at: datetime | None) -> str:
+        """Return a time: local with its offset for people on a terminal, UTC in records."""
+        if at is None:
+            return ""
+        return iso(at) if self.width is None else at.astimezone().isoformat(" ", "minutes")
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Never print these texts from now on."""
+        for secret in secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                self._secrets += {secret, json.dumps(secret)[1:-1]}
+
+    def scrub(self, text: str) -> str:
+        """Return `text` with every secret blotted out."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub("", text).split())
