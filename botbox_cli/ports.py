@@ -64,8 +64,8 @@ class Exchange(Protocol):
 
     def server_time(self) -> datetime: ...
 
-    def instruments(self) -> dict[str, Instrument]:
-        """Return every tradable pair by symbol."""
+    def instruments(self, symbol: str | None = None) -> dict[str, Instrument]:
+        """Return the tradable pairs by symbol: all, or the one asked for (absent when it is not tradable)."""
         ...
 
     def candles(
@@ -273,6 +273,10 @@ class Books(Protocol):
     ) -> None: ...
 
     def update_trade(self, trade_id: int, **fields: Any) -> None: ...
+
+    def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
+        """Give the lease of what this very transaction created to its maker, so that nobody else comes first."""
+        ...
 
     # -- orders and fills
     def add_order(self, order: Order) -> Order: ...

@@ -101,7 +101,10 @@ class ReportStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """An order as the exchange shows it: ids, state, cumulated base quantity and quote value."""
+    """An order as the exchange shows it: ids, state, cumulated base quantity and quote value.
+
+    `base_price` is the last price when the order was made: from it Bybit takes which way a trigger lies.
+    """
 
     order_link_id: str
     exchange_order_id: str
@@ -117,6 +120,7 @@ class OrderReport:
     created_at: datetime
     updated_at: datetime | None = None
     fees: tuple[tuple[str, Decimal], ...] = ()
+    base_price: Decimal | None = None
 
 
 _LINK_ID = re.compile(r"bb-([a-z0-9]+)-(\d+)-(entry|stop|exit)(\d+)")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
-from datetime import datetime
+from dataclasses import asdict, fields, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -23,7 +23,7 @@ from botbox_cli.domain.order import Order, OrderStatus
 from botbox_cli.domain.setup import Setup, SetupStatus, Signal
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import Conflict, NotFound
-from botbox_cli.ports import LogEntry
+from botbox_cli.ports import Holder, LogEntry
 from botbox_cli.storage import tables as t
 from botbox_cli.storage.upserts import upserts
 
@@ -240,6 +240,11 @@ class SqlBooks:
         """Change fields of a trade, whatever its status. Raises NotFound."""
         if not self._changed(UPDATE_TRADE, trade_id, changes):
             raise _no_trade(trade_id)
+
+    def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
+        """Give the lease of what this very transaction created to its maker, so that nobody else comes first."""
+        row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s), "now_": now}
+        self._connection.execute(self._upserts.take_lease, row)
 
     # -- orders and fills
 

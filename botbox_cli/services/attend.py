@@ -1,0 +1,297 @@
+"""One look after one trade: settle what is in doubt, keep the stop, leave at stop or target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Quote
+from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
+from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
+from botbox_cli.errors import NotFound, OutcomeUnknown, StopMissing
+from botbox_cli.services.book import TradeBook, close_books, instrument_of, read_trade
+from botbox_cli.services.lease import Work
+from botbox_cli.services.leave import exit_in_doubt, finish, leave
+from botbox_cli.services.outside import adopt_outside_sales
+from botbox_cli.services.protect import (
+    arm,
+    clear_stops,
+    fits,
+    is_through,
+    settle_stop,
+    wanted_stop_qty,
+)
+from botbox_cli.services.settle import (
+    CANCEL_ASKED,
+    Seen,
+    follow,
+    is_forgotten,
+    mark_absent,
+    mark_forgotten,
+    take_report,
+)
+
+IN_DOUBT_LIMIT_S = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The exchange at the start of a pass: orders alive by link id, recent executions, prices by symbol."""
+
+    alive: dict[str, OrderReport] = field(default_factory=dict)
+    fills: tuple[Fill, ...] = ()
+    quotes: dict[str, Quote] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """What was done for a trade: an action of the contract and a sentence."""
+
+    action: str
+    detail: str
+    price: Decimal | None = None
+
+
+def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
+    """Settle a trade and see it protected; with `act`, also leave it when the price has reached a target.
+
+    Raises:
+        OutcomeUnknown: An entry, an exit or a cancel is still in doubt.
+        StopMissing: The position has no stop on the exchange.
+        ExchangeRejected, ExchangeUnavailable, ConfigError, NotFound, Mismatch, Conflict: as the parts do.
+    """
+    before = work.read()
+    notes = _settle_all(work, before, snapshot)
+    book = work.read()
+    match book.trade.status:
+        case TradeStatus.FAILED:
+            return Attended("settled", f"entry failed: {book.trade.detail}")
+        case TradeStatus.CLOSED:
+            changed = before.trade.status is not TradeStatus.CLOSED
+            return Attended("closed" if changed else "none", book.trade.close_reason)
+        case TradeStatus.OPENING:
+            raise entry_in_doubt(book)
+    price = _price(work, book.trade, snapshot)
+    if book.trade.status is TradeStatus.CLOSING:
+        _resume_leaving(work, book, price)
+    else:
+        notes += _keep(work, price, snapshot, act=act)
+    return _outcome(before, work.read(), price, notes)
+
+
+def entry_in_doubt(book: TradeBook) -> OutcomeUnknown:
+    """The news that nobody can say yet whether an entry landed."""
+    entry = book.of_role(Role.ENTRY)[-1]
+    return OutcomeUnknown(
+        f"the outcome of entry {entry.order_link_id} ({book.trade.symbol}) is not known yet",
+        f"run `botbox monitor --once`; no new entry in {book.trade.symbol} until it is settled. If it stays so, "
+        "look for that order id in the order history on the exchange's website",
+    )
+
+
+# -- settling
+
+
+def _settle_all(work: Work, before: TradeBook, snapshot: Snapshot) -> list[str]:
+    """Settle each open order; return what the person should hear of it."""
+    for order in before.open_orders:
+        _settle(work, order, snapshot)
+    lost = [
+        o
+        for o in work.read().of_role(Role.STOP)
+        if o.status is OrderStatus.CANCELLED
+        and before.find(o.order_link_id).is_open
+        and o.reason != CANCEL_ASKED
+    ]
+    return [f"stop {o.order_link_id} was cancelled outside botbox" for o in lost]
+
+
+def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
+    if order.status is OrderStatus.INTENDED:
+        mark_absent(work, order, "never sent")
+        return
+    report = snapshot.alive.get(order.order_link_id)
+    if report is not None and report.status is ReportStatus.LIVE:
+        if order.status is not OrderStatus.WORKING or report.filled_qty != work.read().filled(order):
+            take_report(work, order, report)
+        return
+    if order.role is Role.STOP:
+        settle_stop(work, order)
+        return
+    limit_s = min(IN_DOUBT_LIMIT_S, work.budget.left_s())
+    sight = follow(work, order.order_link_id, until=Seen.DONE, limit_s=limit_s)
+    order = work.read().find(order.order_link_id)
+    if sight.seen is Seen.ABSENT:
+        mark_absent(work, order, f"never reached the exchange ({order.reason or 'no answer'})")
+    elif sight.seen is Seen.PENDING and is_forgotten(work, order):
+        mark_forgotten(work, order)
+
+
+def _price(work: Work, trade: Trade, snapshot: Snapshot) -> Decimal:
+    """Return the last traded price, which is what triggers stops on Bybit and targets here."""
+    quote = snapshot.quotes.get(trade.symbol) or work.desk.exchange.quotes([trade.symbol]).get(trade.symbol)
+    if quote is None:
+        raise NotFound(
+            f"{trade.symbol} has no price on the exchange: it may be halted or delisted",
+            "look at the exchange's announcements; the stop, if there was one, is the exchange's to keep",
+        )
+    return quote.last
+
+
+# -- keeping
+
+
+def _keep(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
+    """Leave at a fired stop or a target, else see that the stop is there; return what the person should hear."""
+    book = work.read()
+    trade = book.trade
+    stops = book.of_role(Role.STOP)
+    if any(book.filled(o) for o in stops if o.is_open):
+        _let_stop_finish(work, price)
+    elif any(book.filled(o) for o in stops):
+        leave(work, STOP_LOSS_HIT, price)
+    elif act and is_at_target(trade, price) and _has_way_out(work, book, price):
+        _take_profit(work, book, price)
+    else:
+        return _keep_stop(work, book, price, snapshot, act=act)
+    return []
+
+
+def _let_stop_finish(work: Work, price: Decimal) -> None:
+    """Wait for a stop that has begun to fill; what it leaves over is sold at market."""
+    stop = next(o for o in work.read().open_orders if o.role is Role.STOP)
+    limit_s = min(IN_DOUBT_LIMIT_S, work.budget.left_s())
+    sight = follow(work, stop.order_link_id, until=Seen.DONE, limit_s=limit_s)
+    if sight.seen is not Seen.DONE:
+        raise exit_in_doubt(work, stop)
+    if work.read().trade.status is TradeStatus.OPEN:
+        leave(work, STOP_LOSS_HIT, price)
+
+
+def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
+    trade = book.trade
+    instrument = instrument_of(work.desk, trade.symbol)
+    qty = wanted_stop_qty(book, instrument)
+    stop = next((o for o in book.open_orders if o.role is Role.STOP), None)
+    if stop is not None:
+        report = snapshot.alive.get(stop.order_link_id) or _row_of(work, stop)
+        if report is not None and report.status is ReportStatus.LIVE and fits(stop, report, trade, qty):
+            return []
+        note = f"the stop on the exchange was not the recorded one ({_words(report)}); it was replaced"
+        clear_stops(work)
+        return [note, *_keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)]
+    if adopt_outside_sales(work, snapshot.fills):
+        return []
+    if not instrument.is_sellable(qty, price):
+        _give_up_dust(work)
+    elif is_through(trade, price):
+        leave(work, STOP_LOSS_HIT, price)
+    else:
+        _arm_or_get_out(work, price)
+    return []
+
+
+def _row_of(work: Work, order: Order) -> OrderReport | None:
+    return work.desk.exchange.look_up(order.symbol, order.order_link_id, since=order.created_at).report
+
+
+def _words(report: OrderReport | None) -> str:
+    if report is None:
+        return "not found"
+    return f"{report.side} {report.qty - report.filled_qty} at {report.trigger_price}"
+
+
+def _arm_or_get_out(work: Work, price: Decimal) -> None:
+    try:
+        arm(work)
+    except StopMissing:
+        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
+            raise
+        leave(work, STOP_FAILED, price)
+
+
+def _give_up_dust(work: Work) -> None:
+    """Close a trade of which nothing can be sold; an entry still at work may yet add to it."""
+    if work.read().open_orders:
+        return
+    with work.desk.store.write(work.desk.account) as books:
+        close_books(books, read_trade(books, work.trade_id), work.desk.clock.now(), TOO_SMALL)
+
+
+# -- leaving
+
+
+def target_of(trade: Trade) -> Decimal:
+    """Return the price at which the trade is left next: TP1, then TP2 for what is kept."""
+    if trade.tp1_done and trade.take_profit_2 is not None:
+        return trade.take_profit_2
+    return trade.take_profit_1
+
+
+def is_at_target(trade: Trade, price: Decimal) -> bool:
+    """Tell whether `price` has reached the trade's next target."""
+    return (price - target_of(trade)) * trade.direction.sign >= 0
+
+
+def _has_way_out(work: Work, book: TradeBook, price: Decimal) -> bool:
+    instrument = instrument_of(work.desk, book.trade.symbol)
+    return instrument.is_sellable(wanted_stop_qty(book, instrument), price)
+
+
+def _take_profit(work: Work, book: TradeBook, price: Decimal) -> None:
+    leave(work, TAKE_PROFIT_HIT, price, keep=_share_to_keep(work, book, price))
+
+
+def _share_to_keep(work: Work, book: TradeBook, price: Decimal) -> Decimal:
+    """Return what stays for TP2 after TP1: zero when there is no TP2, or when a part could not be sold on its own."""
+    trade, policy = book.trade, work.desk.policy
+    if trade.tp1_done or trade.take_profit_2 is None or policy.tp1_fraction >= 1:
+        return ZERO
+    instrument = instrument_of(work.desk, trade.symbol)
+    whole = instrument.floor_qty(book.position.held + book.position.exited)
+    keep = whole - instrument.floor_qty(whole * policy.tp1_fraction)
+    share = wanted_stop_qty(book, instrument) - keep
+    worst = min(price, trade.initial_stop)
+    if instrument.is_sellable(keep, worst) and instrument.is_sellable(share, price):
+        return keep
+    return ZERO
+
+
+def _resume_leaving(work: Work, book: TradeBook, price: Decimal) -> None:
+    """Go on with an exit that an earlier process decided and did not finish."""
+    in_doubt = next((o for o in book.open_orders if o.role is Role.EXIT), None)
+    if in_doubt is not None:
+        raise exit_in_doubt(work, in_doubt)
+    trade = book.trade
+    is_partial = trade.close_reason == ""
+    if is_partial and any(book.filled(o) for o in book.of_role(Role.EXIT)):
+        finish(work, price, took_profit=True)
+    elif (is_partial or trade.close_reason == TAKE_PROFIT_HIT) and not is_at_target(trade, price):
+        clear_stops(work)
+        finish(work, price, took_profit=False)
+    elif is_partial:
+        _take_profit(work, book, price)
+    else:
+        leave(work, trade.close_reason, price)
+
+
+# -- telling
+
+
+def _outcome(before: TradeBook, book: TradeBook, price: Decimal, notes: list[str]) -> Attended:
+    trade = book.trade
+    known = {o.order_link_id for o in before.orders}
+    armed = [o for o in book.orders if o.role is Role.STOP and o.order_link_id not in known]
+    if trade.status is TradeStatus.CLOSED:
+        action, detail = "closed", trade.close_reason
+    elif trade.tp1_done and not before.trade.tp1_done:
+        action, detail = "partly_closed", f"TP1 taken, {book.position.held} {trade.base_coin} kept"
+    elif armed:
+        action, detail = "stop_armed", f"stop armed at {trade.stop_loss}"
+    elif book.fills != before.fills or [o.status for o in book.orders] != [o.status for o in before.orders]:
+        action, detail = "settled", "booked what the exchange shows"
+    else:
+        action, detail = "none", ""
+    return Attended(action, "; ".join([*notes, detail]) if detail else "; ".join(notes), price)

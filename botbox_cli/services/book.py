@@ -1,0 +1,176 @@
+"""The books of one trade: reading it, adding fills, and moving its status to what the fills say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from botbox_cli.domain.fill import Fill, valued_in_quote
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.order import Order, OrderStatus, Role
+from botbox_cli.domain.setup import SetupStatus
+from botbox_cli.domain.trade import (
+    CLOSED_BY_HAND,
+    STOP_LOSS_HIT,
+    Position,
+    Trade,
+    TradeStatus,
+    position_of,
+)
+from botbox_cli.errors import BotboxError, NotFound
+from botbox_cli.ports import Books, LogEntry
+from botbox_cli.services.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class TradeBook:
+    """One trade with its orders and fills, as the books hold them at one moment."""
+
+    trade: Trade
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+
+    @property
+    def position(self) -> Position:
+        return position_of(self.trade, self.orders, self.fills)
+
+    @property
+    def open_orders(self) -> list[Order]:
+        return [o for o in self.orders if o.is_open]
+
+    def filled(self, order: Order) -> Decimal:
+        """Return the base quantity booked for `order`."""
+        return sum((f.qty for f in self.fills if f.order_link_id == order.order_link_id), ZERO)
+
+    def of_role(self, role: Role) -> list[Order]:
+        return [o for o in self.orders if o.role is role]
+
+    def find(self, order_link_id: str) -> Order:
+        return next(o for o in self.orders if o.order_link_id == order_link_id)
+
+
+def read_trade(books: Books, trade_id: int) -> TradeBook:
+    """Return a trade with its orders and fills. Raises NotFound."""
+    return TradeBook(books.trade(trade_id), tuple(books.orders([trade_id])), tuple(books.fills([trade_id])))
+
+
+def instrument_of(desk: Desk, symbol: str) -> Instrument:
+    """Return the stored rules of a pair. Raises NotFound when it was never recorded nor traded here."""
+    instrument = desk.store.instrument(desk.account.venue, symbol)
+    if instrument is None:
+        raise NotFound(f"no instrument {symbol} is stored", "run `botbox record --once`")
+    return instrument
+
+
+def with_fee_values(desk: Desk, trade: Trade, fills: Sequence[Fill]) -> list[Fill]:
+    """Return the fills with their fees valued in quote coin; a third coin (MNT) at its price now.
+
+    A price that can't be had leaves the value open (None); a later pass fills it in.
+    """
+    coins = sorted({coin for f in fills for coin in f.third_coins(trade.base_coin, trade.quote_coin)})
+    prices: dict[str, Decimal] = {}
+    if coins:
+        try:
+            quotes = desk.exchange.quotes([coin + trade.quote_coin for coin in coins])
+            prices = {
+                coin: quotes[coin + trade.quote_coin].last
+                for coin in coins
+                if coin + trade.quote_coin in quotes
+            }
+        except BotboxError:
+            prices = {}
+    return [
+        replace(f, fees_quote=valued_in_quote(f, trade.base_coin, trade.quote_coin, prices)) for f in fills
+    ]
+
+
+def add_fills(books: Books, fills: Iterable[Fill], at: datetime, trade_id: int) -> int:
+    """Store fills that are not there yet, each with a line of history; return how many were new."""
+    new = 0
+    for fill in fills:
+        if books.add_fill(fill):
+            new += 1
+            detail = f"{fill.side} {fill.qty} at {fill.price}"
+            books.log(
+                LogEntry(at, "filled", detail, trade_id=trade_id, data={"execution_id": fill.execution_id})
+            )
+    return new
+
+
+def project(books: Books, trade_id: int, instrument: Instrument, at: datetime) -> Trade:
+    """Move a trade's status to what its orders and fills say, in the transaction that changed them."""
+    book = read_trade(books, trade_id)
+    _project_entry(books, book, at)
+    book = read_trade(books, trade_id)
+    _project_exit(books, book, instrument, at)
+    return books.trade(trade_id)
+
+
+def _project_entry(books: Books, book: TradeBook, at: datetime) -> None:
+    trade, entered = book.trade, book.position.entered
+    if trade.status in (TradeStatus.OPENING, TradeStatus.FAILED) and entered > 0:
+        first = min(f.executed_at for f in book.fills)
+        books.move_trade(
+            trade.id, [trade.status], TradeStatus.OPEN, entry_time=trade.entry_time or first, exit_time=None
+        )
+        setup = books.setup(trade.setup_id)
+        if setup.status is not SetupStatus.TRIGGERED:
+            books.move_setup(setup.id, [setup.status], SetupStatus.TRIGGERED)
+        books.log(LogEntry(at, "opened", f"entry filled {entered} {trade.base_coin}", trade_id=trade.id))
+    elif trade.status is TradeStatus.OPENING and not book.open_orders:
+        reason = book.orders[-1].reason if book.orders else "no order was made"
+        books.move_trade(trade.id, [trade.status], TradeStatus.FAILED, exit_time=at, detail=reason)
+        books.log(LogEntry(at, "failed", reason, trade_id=trade.id))
+
+
+def _project_exit(books: Books, book: TradeBook, instrument: Instrument, at: datetime) -> None:
+    trade = book.trade
+    if trade.status not in (TradeStatus.OPEN, TradeStatus.CLOSING) or book.open_orders:
+        return
+    if instrument.floor_qty(book.position.held) <= 0:
+        close_books(books, book, at)
+
+
+def close_books(books: Books, book: TradeBook, at: datetime, reason: str = "") -> None:
+    """Close a trade that holds nothing more to sell; what is left of it is dust."""
+    trade = book.trade
+    exit_time = max((f.executed_at for f in book.fills), default=at)
+    why = trade.close_reason or reason or _reason_of(book)
+    books.move_trade(
+        trade.id, [trade.status], TradeStatus.CLOSED, exit_time=exit_time, close_reason=why, detail=""
+    )
+    books.log(LogEntry(at, "closed", why, trade_id=trade.id))
+
+
+def _reason_of(book: TradeBook) -> str:
+    """Return why a trade is flat whose exit nobody decided: its stop fired on the exchange, or someone sold."""
+    fired = any(book.filled(o) for o in book.of_role(Role.STOP))
+    return STOP_LOSS_HIT if fired else CLOSED_BY_HAND
+
+
+def drop_unsent(books: Books, order: Order, why: str, at: datetime) -> None:
+    """Mark an order that certainly never reached the exchange."""
+    books.move_order(
+        order.order_link_id,
+        [OrderStatus.INTENDED, OrderStatus.UNKNOWN],
+        OrderStatus.REJECTED,
+        reason=why,
+        updated_at=at,
+    )
+
+
+def books_of(books: Books, trades: Sequence[Trade]) -> list[TradeBook]:
+    """Return these trades with their orders and fills, in the order given, with three queries in all."""
+    ids = [t.id for t in trades]
+    orders: dict[int, list[Order]] = {i: [] for i in ids}
+    trade_of: dict[str, int] = {}
+    for order in books.orders(ids):
+        orders[order.trade_id].append(order)
+        trade_of[order.order_link_id] = order.trade_id
+    fills: dict[int, list[Fill]] = {i: [] for i in ids}
+    for fill in books.fills(ids):
+        fills[trade_of[fill.order_link_id]].append(fill)
+    return [TradeBook(t, tuple(orders[t.id]), tuple(fills[t.id])) for t in trades]

@@ -1,0 +1,70 @@
+"""Closing one trade by hand, at market. Never needs an approval and is never braked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botbox_cli.domain.order import OrderStatus
+from botbox_cli.domain.trade import CLOSED_BY_HAND, TradeStatus
+from botbox_cli.errors import BotboxError, Conflict, NotFound
+from botbox_cli.ports import LogEntry
+from botbox_cli.services.attend import Snapshot, attend
+from botbox_cli.services.book import read_trade
+from botbox_cli.services.desk import Desk
+from botbox_cli.services.lease import Budget, Work, working_on
+from botbox_cli.services.leave import leave
+from botbox_cli.services.trades import TradeView, view
+
+WAIT_FOR_OTHERS_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOutcome:
+    """The trade after the attempt, and what went wrong in it."""
+
+    trade: TradeView
+    error: BotboxError | None
+
+    @property
+    def success(self) -> bool:
+        return self.trade.trade.status is TradeStatus.CLOSED
+
+
+def close(desk: Desk, trade_id: int, *, reason: str = "") -> CloseOutcome:
+    """Sell what a trade holds, at market, after its stop is seen gone.
+
+    Raises:
+        NotFound, Conflict: No such trade, one that has ended, or one that another process works on.
+    """
+    with desk.store.read(desk.account) as books:
+        trade = books.trade(trade_id)
+    if trade.status in (TradeStatus.CLOSED, TradeStatus.FAILED):
+        raise Conflict(f"trade {trade_id} is {trade.status} already", f"`botbox trade {trade_id}` shows it")
+    error: BotboxError | None = None
+    with working_on(desk, trade_id, Budget(desk.clock), wait_s=WAIT_FOR_OTHERS_S) as work:
+        try:
+            _close(work, reason)
+        except BotboxError as e:
+            error = e
+    with desk.store.read(desk.account) as books:
+        return CloseOutcome(view(read_trade(books, trade_id)), error)
+
+
+def _close(work: Work, reason: str) -> None:
+    desk = work.desk
+    quotes = desk.exchange.quotes([work.read().trade.symbol])
+    before = work.read()
+    if before.trade.status is not TradeStatus.OPEN or any(
+        o.status is OrderStatus.UNKNOWN for o in before.open_orders
+    ):
+        attend(work, Snapshot(quotes=quotes), act=False)
+    trade = work.read().trade
+    if trade.status is not TradeStatus.OPEN:
+        return
+    quote = quotes.get(trade.symbol)
+    if quote is None:
+        raise NotFound(f"the exchange gives no price for {trade.symbol}; it may be halted")
+    if reason:
+        with desk.store.write(desk.account) as books:
+            books.log(LogEntry(desk.clock.now(), "close asked", reason, trade_id=trade.id))
+    leave(work, CLOSED_BY_HAND, quote.last)

@@ -1,0 +1,203 @@
+"""Executing an approved setup: at most one entry, then a stop on the exchange."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from botbox_cli.domain.order import Order, Role
+from botbox_cli.domain.setup import Setup, SetupStatus
+from botbox_cli.domain.trade import LIVING_TRADES, STOP_FAILED, STOP_LOSS_HIT, Trade, TradeStatus
+from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, StopMissing
+from botbox_cli.ports import Books, LogEntry
+from botbox_cli.services.attend import entry_in_doubt
+from botbox_cli.services.book import read_trade
+from botbox_cli.services.brakes import check_halt, check_positions, check_symbol
+from botbox_cli.services.decide import approve_in
+from botbox_cli.services.desk import Desk
+from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, lease_name
+from botbox_cli.services.leave import leave
+from botbox_cli.services.plan import (
+    Plan,
+    Planner,
+    check_approved,
+    check_living,
+    check_money,
+    has_living_trade,
+)
+from botbox_cli.services.protect import arm, is_through
+from botbox_cli.services.send import add_intent, deliver
+from botbox_cli.services.settle import Seen, follow
+from botbox_cli.services.trades import TradeView, view
+from botbox_cli.services.unsettled import settle_earlier
+
+ENTRY_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an execution, once its intent was saved. `success`: the entry has filled."""
+
+    setup: Setup
+    trade: TradeView
+    error: BotboxError | None
+
+    @property
+    def success(self) -> bool:
+        return self.trade.position.entered > 0
+
+
+def execute(
+    desk: Desk, setup_id: int, *, accept_price: bool = False, approve: bool = False, note: str = ""
+) -> Outcome:
+    """Trade an approved setup; with `approve`, approve it in the same transaction that saves the entry's intent.
+
+    Raises:
+        Everything that goes wrong before the intent is saved: the setup is then as it was, and nothing was sent.
+        From then on errors are in the outcome.
+    """
+    budget = Budget(desk.clock)
+    settle_earlier(desk, budget)
+    plan = plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
+    work, entry = _save_intent(desk, plan, budget, approve=approve, note=note)
+    try:
+        error = _enter(work, entry, plan)
+    finally:
+        work.release()
+    with desk.store.read(desk.account) as books:
+        return Outcome(books.setup(setup_id), view(read_trade(books, work.trade_id)), error)
+
+
+def plan_entry(desk: Desk, setup_id: int, *, accept_price: bool, approve: bool) -> Plan:
+    """Check all that can be checked before anything is saved, and size the entry."""
+    with desk.store.read(desk.account) as books:
+        setup = books.setup(setup_id)
+        if not (approve and setup.status is SetupStatus.ACTIVE):
+            check_approved(books, setup_id)
+        _refuse_second_trade(books, setup_id)
+    return Planner(desk, setup, accept_price=accept_price).plan()
+
+
+def _refuse_second_trade(books: Books, setup_id: int) -> None:
+    for trade in books.trades(LIVING_TRADES):
+        if trade.setup_id == setup_id:
+            if trade.status is TradeStatus.OPENING:
+                raise entry_in_doubt(read_trade(books, trade.id))
+            raise Conflict(
+                f"setup {setup_id} is traded already as trade {trade.id}", f"`botbox trade {trade.id}`"
+            )
+
+
+def _save_intent(desk: Desk, plan: Plan, budget: Budget, *, approve: bool, note: str) -> tuple[Work, Order]:
+    """Save trade, entry intent and lease in one transaction, after checking again what may have changed."""
+    with desk.store.write(desk.account) as books:
+        now = desk.clock.now()
+        setup_id = plan.setup.id
+        setup = approve_in(books, desk, setup_id, note=note) if approve else check_approved(books, setup_id)
+        check_living(setup, now)
+        if has_living_trade(books, setup_id):
+            raise Conflict(
+                f"setup {setup_id} is being traded by another process", "`botbox trades --status open`"
+            )
+        check_halt(books)
+        check_positions(books, desk.policy)
+        check_symbol(books, setup.symbol)
+        check_money(books, desk, plan.sizing)
+        trade = books.add_trade(_trade_of(desk, plan))
+        books.grant_lease(lease_name(trade.id), desk.holder, now, LEASE_TTL_S)
+        entry = add_intent(
+            books,
+            read_trade(books, trade.id),
+            installation=desk.store.installation,
+            role=Role.ENTRY,
+            qty=plan.sizing.qty,
+            now=now,
+        )
+        books.log(LogEntry(now, "planned", _sizing_line(plan), trade_id=trade.id, setup_id=setup_id))
+    return Work(desk, trade.id, budget), entry
+
+
+def _trade_of(desk: Desk, plan: Plan) -> Trade:
+    setup = plan.setup
+    return Trade(
+        setup_id=setup.id,
+        symbol=setup.symbol,
+        base_coin=plan.instrument.base_coin,
+        quote_coin=plan.instrument.quote_coin,
+        direction=setup.direction,
+        mode=str(desk.account.mode),
+        status=TradeStatus.OPENING,
+        initial_stop=setup.stop_loss,
+        stop_loss=setup.stop_loss,
+        take_profit_1=setup.take_profit_1,
+        take_profit_2=setup.take_profit_2,
+        created_at=desk.clock.now(),
+    )
+
+
+def _sizing_line(plan: Plan) -> str:
+    s = plan.sizing
+    return (
+        f"qty {s.qty} at {s.price}, stop {s.stop}, risk {s.risk:.2f} of wanted {s.risk_wanted:.2f}, "
+        f"equity {s.equity}, free {s.free}, bound by {s.limited_by}"
+    )
+
+
+def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
+    """Send the entry and protect what it filled; return what went wrong on the way."""
+    try:
+        sight = deliver(work, entry, plan.instrument, until=Seen.DONE, limit_s=ENTRY_LIMIT_S)
+        if sight.seen is Seen.LIVE:
+            _cancel_rest(work, entry)
+        book = work.read()
+        if book.trade.status is TradeStatus.FAILED:
+            reason = book.find(entry.order_link_id).reason or "nothing filled"
+            return ExchangeRejected(
+                f"the exchange took entry {entry.order_link_id} back unfilled: {reason}",
+                f"`botbox execute {plan.setup.id}` tries again at the present price",
+            )
+        if book.trade.status is TradeStatus.OPENING:
+            return entry_in_doubt(book)
+        _protect(work)
+    except BotboxError as e:
+        return e
+    return None
+
+
+def _cancel_rest(work: Work, entry: Order) -> None:
+    """Cancel what a market order left unfilled on the book, which a healthy exchange never does."""
+    work.renew()
+    with suppress(ExchangeRejected):  # gone already: the order's own state decides
+        work.desk.exchange.cancel(entry.symbol, entry.order_link_id, is_stop=False)
+    follow(work, entry.order_link_id, until=Seen.DONE, limit_s=3.0)
+
+
+def _protect(work: Work) -> None:
+    """Put the stop on the exchange; if the entry's own fills are through it already, get out."""
+    book = work.read()
+    if book.trade.status is not TradeStatus.OPEN:
+        return
+    last_fill = max(book.fills, key=lambda f: f.executed_at)
+    if is_through(book.trade, last_fill.price):
+        leave(work, STOP_LOSS_HIT, last_fill.price)
+        return
+    try:
+        arm(work)
+    except StopMissing:
+        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
+            raise
+        leave(work, STOP_FAILED, last_fill.price)
+
+
+def execute_approved(desk: Desk) -> list[Outcome | tuple[int, BotboxError]]:
+    """Trade every approved setup that has no trade; a refusal of one, as (setup id, error), does not stop the rest."""
+    settle_earlier(desk, Budget(desk.clock))
+    with desk.store.read(desk.account) as books:
+        waiting = [s.id for s in books.setups([SetupStatus.APPROVED]) if not has_living_trade(books, s.id)]
+    results: list[Outcome | tuple[int, BotboxError]] = []
+    for setup_id in sorted(waiting):
+        try:
+            results.append(execute(desk, setup_id))
+        except BotboxError as e:
+            results.append((setup_id, e))
+    return results

@@ -1,0 +1,85 @@
+"""Working on one trade: the lease that keeps others out, and the waiting that a command may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botbox_cli.errors import Conflict
+from botbox_cli.ports import Books, Clock, LogEntry
+from botbox_cli.services.book import TradeBook, read_trade
+from botbox_cli.services.desk import Desk
+
+LEASE_TTL_S = 15.0
+COMMAND_BUDGET_S = 26.0
+"""Waiting inside one command ends here, so that with its last request it stays within the contract's 30 s."""
+
+
+class Budget:
+    """The waiting that one command may do."""
+
+    def __init__(self, clock: Clock, seconds: float = COMMAND_BUDGET_S) -> None:
+        self._clock = clock
+        self._ends_at = clock.now() + timedelta(seconds=seconds)
+
+    def left_s(self) -> float:
+        return max(0.0, (self._ends_at - self._clock.now()).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A hand on one trade. Every step renews the lease first, so that a process which lost it stops before it acts."""
+
+    desk: Desk
+    trade_id: int
+    budget: Budget
+
+    def renew(self) -> datetime:
+        """Renew the lease and return the time of it. Raises Conflict when another process has taken the trade."""
+        now = self.desk.clock.now()
+        other = self.desk.store.take_lease(lease_name(self.trade_id), self.desk.holder, now, LEASE_TTL_S)
+        if other is not None:
+            raise Conflict(
+                f"another process (pid {other.pid} on {other.host.split(':')[0]}) is working on trade {self.trade_id}",
+                f"wait a few seconds, then look at `botbox trade {self.trade_id}`",
+                code="busy",
+            )
+        return now
+
+    def read(self) -> TradeBook:
+        with self.desk.store.read(self.desk.account) as books:
+            return read_trade(books, self.trade_id)
+
+    def log(self, books: Books, event: str, detail: str, **data: str) -> None:
+        """Write one line of the trade's history."""
+        books.log(LogEntry(self.desk.clock.now(), event, detail, trade_id=self.trade_id, data=data or None))
+
+    def release(self) -> None:
+        """Give the trade back."""
+        self.desk.store.free_lease(lease_name(self.trade_id), self.desk.holder)
+
+
+def lease_name(trade_id: int) -> str:
+    """Return the name under which a trade is leased."""
+    return f"trade:{trade_id}"
+
+
+@contextmanager
+def working_on(desk: Desk, trade_id: int, budget: Budget, *, wait_s: float = 0.0) -> Iterator[Work]:
+    """Hold the lease of a trade. Raises Conflict (code `busy`) if another process has it, after `wait_s` of trying."""
+    ends_at = desk.clock.now() + timedelta(seconds=wait_s)
+    work = Work(desk, trade_id, budget)
+    while True:
+        try:
+            work.renew()
+            break
+        except Conflict:
+            if desk.clock.now() >= ends_at:
+                raise
+            desk.clock.sleep(0.2)
+    try:
+        yield work
+    finally:
+        work.release()

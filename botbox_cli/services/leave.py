@@ -1,0 +1,153 @@
+"""Leaving a position: the stop is cancelled and seen gone, then what is held is sold, or the stop is put back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.number import ceil_to_step, floor_to_step
+from botbox_cli.domain.order import Order, Role
+from botbox_cli.domain.setup import Direction
+from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
+from botbox_cli.errors import BotboxError, ExchangeRejected, OutcomeUnknown
+from botbox_cli.services.book import TradeBook, close_books, instrument_of, read_trade
+from botbox_cli.services.lease import Work
+from botbox_cli.services.protect import arm, clear_stops, is_through, wanted_stop_qty
+from botbox_cli.services.send import add_intent, deliver
+from botbox_cli.services.settle import Seen
+
+EXIT_TRIES = 3
+
+
+def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)) -> None:
+    """Sell what the trade holds beyond `keep` at market.
+
+    With `keep` above zero the trade stays: TP1 was taken, the rest is protected at break-even. `price` is the newest
+    price, to judge whether what is left can be sold at all.
+
+    Raises:
+        ExchangeRejected, ExchangeUnavailable, ConfigError: Nothing (more) was sold; the stop is back.
+        OutcomeUnknown: An exit or a cancel is in doubt; the next pass settles it.
+        StopMissing: Nothing was sold and the stop could not be put back.
+    """
+    desk = work.desk
+    work.renew()
+    with desk.store.write(desk.account) as books:
+        books.move_trade(
+            work.trade_id,
+            [TradeStatus.OPEN, TradeStatus.CLOSING],
+            TradeStatus.CLOSING,
+            close_reason="" if keep else reason,
+        )
+        work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""))
+    try:
+        clear_stops(work)
+        _sell_down(work, price, keep)
+    except OutcomeUnknown:
+        _reopen_unless_exit_in_doubt(work)
+        raise
+    except BotboxError as e:
+        _put_back(work, price)
+        raise e
+    finish(work, price, took_profit=bool(keep))
+
+
+def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
+    desk = work.desk
+    instrument = instrument_of(desk, work.read().trade.symbol)
+    for _ in range(EXIT_TRIES):
+        with desk.store.write(desk.account) as books:
+            book = read_trade(books, work.trade_id)
+            qty = exit_qty(book, instrument, keep)
+            if book.trade.status is not TradeStatus.CLOSING or not instrument.is_sellable(qty, price):
+                return
+            order = add_intent(
+                books,
+                book,
+                installation=desk.store.installation,
+                role=Role.EXIT,
+                qty=qty,
+                now=desk.clock.now(),
+            )
+        sight = deliver(work, order, instrument, until=Seen.DONE, limit_s=max(9.0, work.budget.left_s()))
+        if sight.seen is not Seen.DONE:
+            raise exit_in_doubt(work, order)
+        _refused_without_fill(work, order)
+
+
+def _refused_without_fill(work: Work, order: Order) -> None:
+    """Raise if an accepted exit ended without any fill: the exchange took it back."""
+    book = work.read()
+    order = book.find(order.order_link_id)
+    if book.filled(order) == 0:
+        why = order.reason or str(order.status)
+        raise ExchangeRejected(
+            f"exit {order.order_link_id} of trade {work.trade_id} ended without a fill: {why}"
+        )
+
+
+def exit_in_doubt(work: Work, order: Order) -> OutcomeUnknown:
+    """The refusal to go on while an exit may or may not have sold."""
+    return OutcomeUnknown(
+        f"the outcome of exit {order.order_link_id} of trade {work.trade_id} is not known yet",
+        "run `botbox monitor --once`; if it stays so, look at the order on the exchange's website",
+    )
+
+
+def exit_qty(book: TradeBook, instrument: Instrument, keep: Decimal) -> Decimal:
+    """Return what to sell so that `keep` stays; a short buys back up to the lot that covers its debt."""
+    wanted = wanted_stop_qty(book, instrument)
+    return max(Decimal(0), instrument.floor_qty(wanted - keep))
+
+
+def _reopen_unless_exit_in_doubt(work: Work) -> None:
+    """Take back the decision to leave when the stop could not be cancelled: nothing was sold, the stop decides on."""
+    desk = work.desk
+    book = work.read()
+    if book.trade.status is not TradeStatus.CLOSING or any(o.role is Role.EXIT for o in book.open_orders):
+        return
+    with desk.store.write(desk.account) as books:
+        books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="")
+
+
+def _put_back(work: Work, price: Decimal) -> None:
+    """Return to OPEN with the stop armed again, after an exit that did not sell; StopMissing is the graver news."""
+    desk = work.desk
+    book = work.read()
+    if book.trade.status is not TradeStatus.CLOSING or book.open_orders:
+        return
+    with desk.store.write(desk.account) as books:
+        books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="")
+        work.log(books, "reopened", "the exit did not go through; the stop is put back")
+    if not is_through(book.trade, price):
+        arm(work)
+
+
+def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
+    """Close a trade whose rest can't be sold, or take it back to OPEN with a stop for what remains."""
+    desk = work.desk
+    book = work.read()
+    if book.trade.status is not TradeStatus.CLOSING or book.open_orders:
+        return
+    instrument = instrument_of(desk, book.trade.symbol)
+    if not instrument.is_sellable(wanted_stop_qty(book, instrument), price):
+        with desk.store.write(desk.account) as books:
+            close_books(books, read_trade(books, work.trade_id), desk.clock.now(), TOO_SMALL)
+        return
+    with desk.store.write(desk.account) as books:
+        changes = {"tp1_done": True, "stop_loss": break_even(book, instrument)} if took_profit else {}
+        books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="", **changes)
+        work.log(
+            books, "reopened", "TP1 taken, stop at break-even" if took_profit else "a rest is still held"
+        )
+    if not is_through(work.read().trade, price):
+        arm(work)
+
+
+def break_even(book: TradeBook, instrument: Instrument) -> Decimal:
+    """Return the entry price on the tick that loses nothing, or the present stop if that is better already."""
+    trade, entry = book.trade, book.position.entry_price
+    assert entry is not None, "a position has an entry"
+    if trade.direction is Direction.LONG:
+        return max(trade.stop_loss, ceil_to_step(entry, instrument.tick_size))
+    return min(trade.stop_loss, floor_to_step(entry, instrument.tick_size))

@@ -1,0 +1,162 @@
+"""One pass over the open trades: settle, re-arm the stop, close at stop or target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.trade import LIVING_TRADES, Trade
+from botbox_cli.errors import BotboxError, Conflict
+from botbox_cli.services.attend import Attended, Snapshot, attend
+from botbox_cli.services.book import TradeBook, add_fills, instrument_of, project, read_trade, with_fee_values
+from botbox_cli.services.desk import Desk
+from botbox_cli.services.lease import Budget, Work, working_on
+
+FILLS_MARKER = "fills_seen_until"
+OVERLAP = timedelta(minutes=10)
+"""How far back a pass looks again for executions that became visible late."""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeAction:
+    """What a pass did for one trade: an action of the contract, and a sentence."""
+
+    id: int
+    symbol: str
+    price: Decimal | None
+    action: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeError:
+    """A failure of a pass, and the trade it concerns (None: the whole pass)."""
+
+    error: BotboxError
+    trade_id: int | None = None
+
+
+@dataclass(slots=True)
+class MonitorResult:
+    """The document of `monitor --once`."""
+
+    checked: int = 0
+    closed: int = 0
+    errors: list[TradeError] = field(default_factory=list)
+    trades: list[TradeAction] = field(default_factory=list)
+
+
+def monitor(desk: Desk) -> MonitorResult:
+    """Look after every living trade once. One trade's failure does not stop the others."""
+    result = MonitorResult()
+    with desk.store.read(desk.account) as books:
+        living = books.trades(LIVING_TRADES)
+    if not living:
+        return result
+    budget = Budget(desk.clock)
+    with ExitStack() as stack:
+        works = [w for t in reversed(living) if (w := _take(stack, desk, t, budget, result)) is not None]
+        try:
+            snapshot = _snapshot(desk, [t for t, _ in works])
+        except BotboxError as e:
+            result.errors.append(TradeError(e))
+            result.trades += [TradeAction(t.id, t.symbol, None, "failed", e.message) for t, _ in works]
+            return result
+        for trade, work in works:
+            _attend(work, trade, snapshot, result)
+    return result
+
+
+def _take(
+    stack: ExitStack, desk: Desk, trade: Trade, budget: Budget, result: MonitorResult
+) -> tuple[Trade, Work] | None:
+    try:
+        return trade, stack.enter_context(working_on(desk, trade.id, budget))
+    except Conflict as e:
+        result.trades.append(TradeAction(trade.id, trade.symbol, None, "busy", e.message))
+        return None
+
+
+def _attend(work: Work, trade: Trade, snapshot: Snapshot, result: MonitorResult) -> None:
+    result.checked += 1
+    try:
+        with _released(work):
+            done = attend(work, snapshot)
+    except Conflict as e:
+        done = Attended("busy", e.message)
+    except BotboxError as e:
+        result.errors.append(TradeError(e, trade.id))
+        done = Attended("failed", e.message)
+    result.closed += done.action == "closed"
+    result.trades.append(TradeAction(trade.id, trade.symbol, done.price, done.action, done.detail))
+
+
+@contextmanager
+def _released(work: Work) -> Iterator[None]:
+    """Give a trade back as soon as it is done, not only when the whole pass is."""
+    try:
+        yield
+    finally:
+        work.release()
+
+
+def _snapshot(desk: Desk, trades: list[Trade]) -> Snapshot:
+    """Ask the exchange once for all trades: orders alive, recent executions, prices. Three requests when all is well."""
+    if not trades:
+        return Snapshot()
+    alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
+    fills = _new_fills(desk, trades)
+    quotes = desk.exchange.quotes(sorted({t.symbol for t in trades}))
+    return Snapshot(alive, tuple(fills), quotes)
+
+
+def _new_fills(desk: Desk, trades: list[Trade]) -> list[Fill]:
+    """Return executions since the last pass (with an overlap) and book those of orders we know, whatever their state."""
+    now = desk.clock.now()
+    with desk.store.read(desk.account) as books:
+        marker = books.marker(FILLS_MARKER)
+    oldest = min(t.created_at for t in trades)
+    since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
+    fills = desk.exchange.fills_since(since - OVERLAP)
+    book_known_fills(desk, fills)
+    with desk.store.write(desk.account) as books:
+        books.set_marker(FILLS_MARKER, now.isoformat())
+    return fills
+
+
+def book_known_fills(desk: Desk, fills: list[Fill]) -> int:
+    """Book executions of orders that the books know and that are not booked yet; return how many were new.
+
+    This is how a fill is caught that came after its order had ended in the books.
+    """
+    late = 0
+    for book, new in _unbooked(desk, fills):
+        trade = book.trade
+        valued = with_fee_values(desk, trade, new)
+        instrument = instrument_of(desk, trade.symbol)
+        with desk.store.write(desk.account) as books:
+            late += add_fills(books, valued, desk.clock.now(), trade.id)
+            project(books, trade.id, instrument, desk.clock.now())
+    return late
+
+
+def _unbooked(desk: Desk, fills: list[Fill]) -> list[tuple[TradeBook, list[Fill]]]:
+    """Return the trades that `fills` belong to by their link ids, each with those that its books lack."""
+    by_trade: dict[int, list[Fill]] = {}
+    with desk.store.read(desk.account) as books:
+        for fill in fills:
+            order = books.order_by_link_id(fill.order_link_id)
+            if order is not None and order.symbol == fill.symbol:
+                by_trade.setdefault(order.trade_id, []).append(fill)
+        found = []
+        for trade_id, candidates in by_trade.items():
+            book = read_trade(books, trade_id)
+            known = {f.execution_id for f in book.fills}
+            new = [f for f in candidates if f.execution_id not in known]
+            if new:
+                found.append((book, new))
+        return found

@@ -1,0 +1,177 @@
+"""Never naked: a stop for the whole position rests on the exchange, and botbox has read it back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.order import Order, OrderReport, OrderStatus, Role
+from botbox_cli.domain.setup import Direction
+from botbox_cli.domain.trade import Trade
+from botbox_cli.errors import (
+    BotboxError,
+    ConfigError,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    OutcomeUnknown,
+    StopMissing,
+)
+from botbox_cli.services.book import TradeBook, instrument_of, read_trade
+from botbox_cli.services.lease import Work
+from botbox_cli.services.send import add_intent, deliver
+from botbox_cli.services.settle import CANCEL_ASKED, Seen, follow, is_forgotten, mark_absent, mark_forgotten
+
+STOP_TRIES = 3
+STOP_LIMIT_S = 9.0
+"""Long enough for one lost answer to be settled behind the fence and sent again."""
+CANCEL_LIMIT_S = 9.0
+
+
+def wanted_stop_qty(book: TradeBook, instrument: Instrument) -> Decimal:
+    """Return what a stop must cover: what is held, floored to the lot for a sale, raised for a buy-back."""
+    held = book.position.held
+    if book.trade.direction is Direction.LONG:
+        return instrument.floor_qty(held)
+    floored = instrument.floor_qty(held)
+    return floored if floored == held else floored + instrument.lot_size
+
+
+def fits(order: Order, report: OrderReport, trade: Trade, qty: Decimal) -> bool:
+    """Tell whether a stop on the exchange is the one that the books want.
+
+    One that was made when the price was through it already waits for the wrong side: it would sell on a rise.
+    """
+    is_misarmed = report.base_price and (report.base_price - trade.stop_loss) * trade.direction.sign <= 0
+    return (
+        not is_misarmed
+        and report.trigger_price == trade.stop_loss
+        and order.trigger_price == trade.stop_loss
+        and report.qty - report.filled_qty == qty
+    )
+
+
+def is_through(trade: Trade, price: Decimal) -> bool:
+    """Tell whether `price` has reached the stop: armed now, Bybit would take it for a stop on the other side."""
+    return (price - trade.stop_loss) * trade.direction.sign <= 0
+
+
+def arm(work: Work) -> None:
+    """Place a stop for what is held and read it back; no stop is open and the price is not through it.
+
+    Raises:
+        StopMissing: No stop could be placed, or none can be seen; the message says why.
+        Conflict: Another process has taken the trade.
+    """
+    last: BotboxError | None = None
+    for _ in range(STOP_TRIES):
+        try:
+            if _arm_once(work):
+                return
+        except (ExchangeRejected, ExchangeUnavailable, ConfigError) as e:
+            last = e
+            if isinstance(e, ConfigError) or not _may_try_again(work):
+                break
+            work.desk.clock.sleep(0.3)
+    raise _missing(work, last)
+
+
+def _may_try_again(work: Work) -> bool:
+    return work.budget.left_s() > 1 and not work.read().open_orders
+
+
+def _arm_once(work: Work) -> bool:
+    """Send one stop; True when it rests on the exchange, or fired at once and is booked."""
+    desk = work.desk
+    instrument = instrument_of(desk, work.read().trade.symbol)
+    with desk.store.write(desk.account) as books:
+        book = read_trade(books, work.trade_id)
+        qty = wanted_stop_qty(book, instrument)
+        order = add_intent(
+            books,
+            book,
+            installation=desk.store.installation,
+            role=Role.STOP,
+            qty=qty,
+            now=desk.clock.now(),
+            trigger_price=book.trade.stop_loss,
+        )
+    sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=max(STOP_LIMIT_S, work.budget.left_s()))
+    if sight.seen is Seen.LIVE:
+        _settle_detail(work)
+        return True
+    if sight.seen is Seen.DONE:
+        return work.read().filled(order) > 0
+    raise _missing(work, OutcomeUnknown(f"stop {order.order_link_id} was sent but can't be seen yet"))
+
+
+def _settle_detail(work: Work) -> None:
+    with work.desk.store.write(work.desk.account) as books:
+        work.log(books, "protected", "the stop rests on the exchange")
+        books.update_trade(work.trade_id, detail="")
+
+
+def _missing(work: Work, cause: BotboxError | None) -> StopMissing:
+    why = cause.message if cause is not None else "the exchange took it back"
+    trade = work.read().trade
+    message = f"trade {trade.id} ({trade.symbol}) has no stop on the exchange at {trade.stop_loss}: {why}"
+    with work.desk.store.write(work.desk.account) as books:
+        books.update_trade(trade.id, detail=message)
+        work.log(books, "stop_missing", why)
+    hint = f"run `botbox monitor --once` to try again, or `botbox close {trade.id}` to get out"
+    return StopMissing(message, hint)
+
+
+def clear_stops(work: Work) -> None:
+    """Cancel every open stop of the trade and see each one gone, its fills booked.
+
+    Raises:
+        OutcomeUnknown: A stop can't be seen gone; nothing may be sold beside it.
+    """
+    for order in [o for o in work.read().open_orders if o.role is Role.STOP]:
+        _clear(work, order)
+
+
+def _clear(work: Work, order: Order) -> None:
+    if order.status is OrderStatus.INTENDED:
+        mark_absent(work, order, "never sent")
+        return
+    desk = work.desk
+    now = work.renew()
+    with desk.store.write(desk.account) as books:
+        books.move_order(
+            order.order_link_id, [order.status], order.status, reason=CANCEL_ASKED, updated_at=now
+        )
+        work.log(books, "cancelling", f"stop {order.order_link_id}")
+    with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
+        # Whatever the answer (OrderGone among them), the order's own state decides.
+        desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=True)
+    sight = follow(
+        work, order.order_link_id, until=Seen.DONE, limit_s=min(CANCEL_LIMIT_S, work.budget.left_s() + 1)
+    )
+    if sight.seen is Seen.DONE:
+        return
+    order = work.read().find(order.order_link_id)
+    if sight.seen is Seen.ABSENT:
+        mark_absent(work, order, "never reached the exchange")
+    elif sight.seen is Seen.PENDING and is_forgotten(work, order):
+        mark_forgotten(work, order)
+    else:
+        raise OutcomeUnknown(
+            f"stop {order.order_link_id} of trade {work.trade_id} could not be cancelled for certain; nothing was sold",
+            "run `botbox monitor --once`; if it stays so, look at the open orders on the exchange's website",
+        )
+
+
+def settle_stop(work: Work, order: Order) -> None:
+    """Bring a stop that is in doubt to an end or to LIVE, waiting as long as the fence needs and the budget allows."""
+    sight = follow(
+        work, order.order_link_id, until=Seen.LIVE, limit_s=min(STOP_LIMIT_S, work.budget.left_s())
+    )
+    order = work.read().find(order.order_link_id)
+    if sight.seen is Seen.ABSENT:
+        mark_absent(work, order, "never reached the exchange")
+    elif sight.seen is Seen.PENDING and is_forgotten(work, order):
+        mark_forgotten(work, order)
+    elif sight.seen is Seen.PENDING:
+        raise _missing(work, OutcomeUnknown(f"stop {order.order_link_id} can't be seen on the exchange yet"))

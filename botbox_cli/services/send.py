@@ -1,0 +1,188 @@
+"""Sending an order in the one safe order of effects: intent saved, marked as sent, sent, answer saved, followed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.number import plain
+from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, order_link_id
+from botbox_cli.errors import (
+    ConfigError,
+    DuplicateOrder,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    OutcomeUnknown,
+)
+from botbox_cli.ports import Books, OrderRequest
+from botbox_cli.services.book import TradeBook, project
+from botbox_cli.services.lease import Work
+from botbox_cli.services.settle import Seen, Sight, follow, mark_absent
+
+MAX_SENDS = 3
+RESEND_WITHIN_S = 20.0
+
+
+def add_intent(
+    books: Books,
+    book: TradeBook,
+    *,
+    installation: str,
+    role: Role,
+    qty: Decimal,
+    now: datetime,
+    trigger_price: Decimal | None = None,
+) -> Order:
+    """Save the decision to send an order, before anything is sent. At most one way out may be open at a time."""
+    trade = book.trade
+    rivals = [o for o in book.open_orders if role is Role.ENTRY or o.role is not Role.ENTRY]
+    assert not rivals, f"trade {trade.id} has an open order already: {rivals}"
+    attempt = 1 + max((o.attempt for o in book.of_role(role)), default=0)
+    side = trade.entry_side if role is Role.ENTRY else trade.exit_side
+    return books.add_order(
+        Order(
+            trade_id=trade.id,
+            role=role,
+            attempt=attempt,
+            order_link_id=order_link_id(installation, trade.id, role, attempt),
+            symbol=trade.symbol,
+            side=side,
+            order_type=OrderType.MARKET if trigger_price is None else OrderType.STOP_MARKET,
+            qty=qty,
+            status=OrderStatus.INTENDED,
+            created_at=now,
+            updated_at=now,
+            trigger_price=trigger_price,
+        )
+    )
+
+
+def request_of(
+    order: Order, instrument: Instrument, timestamp: datetime, *, max_slippage: Decimal, leverage: bool
+) -> OrderRequest:
+    """Return the exact request of an order; only an entry is bound in slippage, an exit must get out."""
+    return OrderRequest(
+        order_link_id=order.order_link_id,
+        instrument=instrument,
+        is_buy=order.side is Side.BUY,
+        qty=order.qty,
+        timestamp=timestamp,
+        trigger_price=order.trigger_price,
+        max_slippage_percent=max_slippage if order.role is Role.ENTRY else None,
+        is_leverage=leverage,
+    )
+
+
+def send(work: Work, order: Order, instrument: Instrument) -> None:
+    """Send a saved order once and save the answer.
+
+    Raises:
+        ExchangeRejected: Refused for good; the order is REJECTED.
+        ExchangeUnavailable, ConfigError: Certainly not placed; the order is INTENDED again.
+        OutcomeUnknown: It may have landed; the order stays UNKNOWN.
+    """
+    desk = work.desk
+    now = work.renew()
+    link = order.order_link_id
+    with desk.store.write(desk.account) as books:
+        books.move_order(
+            link,
+            [OrderStatus.INTENDED, OrderStatus.UNKNOWN],
+            OrderStatus.UNKNOWN,
+            sent_at=now,
+            sends=order.sends + 1,
+            updated_at=now,
+        )
+        what = f"{order.side} {plain(order.qty)} {order.symbol}"
+        at = f" at trigger {order.trigger_price}" if order.trigger_price is not None else ""
+        work.log(books, "sent", f"{order.role} {link}: {what}{at}")
+    leverage = work.read().trade.direction.sign < 0
+    request = request_of(
+        order, instrument, now, max_slippage=desk.policy.max_slippage_percent, leverage=leverage
+    )
+    try:
+        exchange_order_id = desk.exchange.place(request)
+    except DuplicateOrder as e:
+        _answered(work, order, OrderStatus.WORKING, f"an earlier send has landed: {e.message}")
+    except OutcomeUnknown as e:
+        _answered(work, order, OrderStatus.UNKNOWN, e.message)
+        raise
+    except ExchangeRejected as e:
+        _answered(work, order, OrderStatus.REJECTED, e.message, instrument)
+        raise
+    except (ExchangeUnavailable, ConfigError) as e:
+        _answered(work, order, OrderStatus.INTENDED, e.message)
+        raise
+    else:
+        _answered(work, order, OrderStatus.WORKING, "accepted", exchange_order_id=exchange_order_id)
+
+
+def _answered(
+    work: Work,
+    order: Order,
+    status: OrderStatus,
+    reason: str,
+    instrument: Instrument | None = None,
+    exchange_order_id: str | None = None,
+) -> None:
+    desk = work.desk
+    fields: dict[str, Any] = {"updated_at": desk.clock.now()}
+    if exchange_order_id is not None:
+        fields["exchange_order_id"] = exchange_order_id
+    if status is not OrderStatus.WORKING:
+        fields["reason"] = reason
+    with desk.store.write(desk.account) as books:
+        books.move_order(order.order_link_id, [OrderStatus.UNKNOWN], status, **fields)
+        work.log(books, "answered", f"{order.role} {order.order_link_id}: {reason}")
+        if instrument is not None:
+            project(books, order.trade_id, instrument, desk.clock.now())
+
+
+def deliver(work: Work, order: Order, instrument: Instrument, *, until: Seen, limit_s: float) -> Sight:
+    """Send a saved order and see it through, for at most about `limit_s`.
+
+    An order proved absent, or certainly not placed, is sent again with the same id at most twice and within 20 s of
+    the first time; after that it is booked as never placed.
+
+    Returns:
+        DONE, or `until`, or LIVE/PENDING when the time was over first.
+
+    Raises:
+        ExchangeRejected: Refused for good.
+        ExchangeUnavailable, ConfigError: Certainly not placed, and booked so.
+    """
+    clock = work.desk.clock
+    started = clock.now()
+    link = order.order_link_id
+    for attempt in range(1, MAX_SENDS + 1):
+        may_repeat = attempt < MAX_SENDS
+        try:
+            send(work, order, instrument)
+        except OutcomeUnknown:
+            pass
+        except ExchangeUnavailable as e:
+            pause = 0.5 * attempt if e.retry_after_s is None else e.retry_after_s
+            if not may_repeat or _spent(clock.now(), started) + pause >= min(limit_s, RESEND_WITHIN_S):
+                mark_absent(work, order, e.message)
+                raise
+            clock.sleep(pause)
+            order = work.read().find(link)
+            continue
+        except ConfigError as e:
+            mark_absent(work, order, e.message)
+            raise
+        sight = follow(work, link, until=until, limit_s=limit_s - _spent(clock.now(), started))
+        if sight.seen is not Seen.ABSENT:
+            return sight
+        order = work.read().find(link)
+        if not may_repeat or _spent(clock.now(), started) >= min(limit_s, RESEND_WITHIN_S):
+            break
+    why = f"never reached the exchange ({order.reason or 'no answer'})"
+    mark_absent(work, order, why)
+    raise ExchangeUnavailable(f"order {link} {why}", "try again when the exchange answers", code="not_placed")
+
+
+def _spent(now: datetime, since: datetime) -> float:
+    return (now - since) / timedelta(seconds=1)

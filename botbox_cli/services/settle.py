@@ -1,0 +1,201 @@
+"""What became of an order: look it up, book what it filled, and prove absence only behind the fence.
+
+The fence: each request carries a timestamp that was saved before it was sent, and Bybit refuses what arrives later
+than `recv_window` after it. So an order that is found nowhere by a look-up which the exchange answered more than
+`recv_window` + 2 s after that timestamp, by the exchange's own clock, can't appear any more. An order that the
+exchange has acknowledged is never taken for absent by the fence alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+
+from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
+from botbox_cli.errors import BotboxError, ExchangeUnavailable, OrderGone
+from botbox_cli.ports import Look
+from botbox_cli.services.book import (
+    add_fills,
+    drop_unsent,
+    instrument_of,
+    project,
+    read_trade,
+    with_fee_values,
+)
+from botbox_cli.services.lease import Work
+
+FENCE_MARGIN_S = 2.0
+FORGOTTEN_AFTER_S = 60.0
+"""An acknowledged order that is found nowhere for this long, and that a cancel does not find either, is gone."""
+CANCEL_ASKED = "cancel asked for by botbox"
+"""Reason on an order whose cancel we asked for, to tell it from one that was cancelled by hand."""
+POLL_FIRST_S = 0.05
+POLL_MAX_S = 1.0
+
+
+class Seen(Enum):
+    """What a look-up showed."""
+
+    DONE = "done"
+    """Final in the books, every fill booked."""
+    LIVE = "live"
+    """On the exchange."""
+    PENDING = "pending"
+    """Not visible, or its executions are not: ask again."""
+    ABSENT = "absent"
+    """Proved: it never reached the exchange and can't any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A look-up's finding and the exchange's row, when there was one."""
+
+    seen: Seen
+    report: OrderReport | None = None
+
+
+def look(work: Work, order: Order) -> Sight:
+    """Ask the exchange once what became of an open order, and book it."""
+    work.renew()
+    if order.status is OrderStatus.INTENDED:
+        return Sight(Seen.ABSENT)
+    found = work.desk.exchange.look_up(order.symbol, order.order_link_id, since=order.created_at)
+    if found.report is not None:
+        return Sight(take_report(work, order, found.report), found.report)
+    if order.status is OrderStatus.UNKNOWN:
+        return Sight(Seen.ABSENT if is_behind_fence(work, order, found) else Seen.PENDING)
+    return Sight(Seen.PENDING)
+
+
+def is_behind_fence(work: Work, order: Order, found: Look) -> bool:
+    """Tell whether a request of `order` can't arrive any more, by the exchange's clock at the look-up."""
+    assert order.sent_at is not None, "an UNKNOWN order has been sent"
+    fence = order.sent_at + timedelta(seconds=work.desk.exchange.recv_window_s + FENCE_MARGIN_S)
+    return found.at > fence
+
+
+def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
+    """Book what the exchange reports of an order: its new fills first, its end only once every fill is booked."""
+    desk = work.desk
+    trade = (book := work.read()).trade
+    fills: list[Fill] = []
+    if _wants_fills(order, report, book.filled(order)):
+        fills = desk.exchange.order_fills(order.symbol, order.order_link_id, since=order.created_at)
+        fills = with_fee_values(desk, trade, [f for f in fills if f.order_link_id == order.order_link_id])
+    work.renew()
+    instrument = instrument_of(desk, trade.symbol)
+    with desk.store.write(desk.account) as books:
+        now = desk.clock.now()
+        add_fills(books, fills, now, trade.id)
+        booked = read_trade(books, trade.id).filled(order)
+        status = _status(order, report, booked)
+        is_refused = status in (OrderStatus.CANCELLED, OrderStatus.REJECTED) and order.reason != CANCEL_ASKED
+        reason = report.reason if is_refused else order.reason
+        books.move_order(
+            order.order_link_id,
+            [order.status],
+            status,
+            exchange_order_id=report.exchange_order_id,
+            updated_at=now,
+            reason=reason or order.reason,
+        )
+        if status is not order.status:
+            work.log(books, "order", f"{order.role} {order.order_link_id} is {status}", reason=reason)
+        project(books, trade.id, instrument, now)
+    if status is not OrderStatus.WORKING:
+        return Seen.DONE
+    return Seen.LIVE if report.status is ReportStatus.LIVE else Seen.PENDING
+
+
+def _wants_fills(order: Order, report: OrderReport, booked: Decimal) -> bool:
+    """Tell whether executions may be missing: always asked for at the end of an order that should have traded."""
+    if report.filled_qty > booked:
+        return True
+    return report.status is not ReportStatus.LIVE and booked == 0 and order.role is not Role.STOP
+
+
+def _status(order: Order, report: OrderReport, booked: Decimal) -> OrderStatus:
+    if report.status is ReportStatus.LIVE or booked < report.filled_qty:
+        return OrderStatus.WORKING
+    if booked == 0:
+        return OrderStatus.REJECTED if report.status is ReportStatus.REJECTED else OrderStatus.CANCELLED
+    if report.status is ReportStatus.FILLED or booked >= order.qty:
+        return OrderStatus.FILLED
+    return OrderStatus.PARTIAL_CANCELLED
+
+
+def mark_absent(work: Work, order: Order, why: str) -> None:
+    """Book that an order never reached the exchange."""
+    work.renew()
+    instrument = instrument_of(work.desk, order.symbol)
+    with work.desk.store.write(work.desk.account) as books:
+        drop_unsent(books, order, why, work.desk.clock.now())
+        work.log(books, "order", f"{order.role} {order.order_link_id}: {why}")
+        project(books, work.trade_id, instrument, work.desk.clock.now())
+
+
+def follow(work: Work, order_link_id: str, *, until: Seen, limit_s: float) -> Sight:
+    """Look an order up until it is DONE (or LIVE, if that is wanted) or proved ABSENT, or `limit_s` is over.
+
+    A look-up that fails is tried again; the last finding is returned, PENDING if there was none.
+    """
+    clock = work.desk.clock
+    ends_at = clock.now() + timedelta(seconds=limit_s)
+    pause = POLL_FIRST_S
+    sight = Sight(Seen.PENDING)
+    while True:
+        order = work.read().find(order_link_id)
+        if not order.is_open:
+            return Sight(Seen.DONE)
+        sight = _look_or_pending(work, order)
+        if sight.seen in (Seen.DONE, Seen.ABSENT, until) or _time_left(ends_at, clock.now()) <= 0:
+            return sight
+        clock.sleep(min(pause, _time_left(ends_at, clock.now())))
+        pause = min(pause * 1.6, POLL_MAX_S)
+
+
+def _look_or_pending(work: Work, order: Order) -> Sight:
+    try:
+        return look(work, order)
+    except ExchangeUnavailable:
+        return Sight(Seen.PENDING)
+
+
+def _time_left(ends_at: datetime, now: datetime) -> float:
+    return (ends_at - now).total_seconds()
+
+
+def is_forgotten(work: Work, order: Order) -> bool:
+    """Tell whether an acknowledged order that is found nowhere is gone for certain, by asking for its cancel.
+
+    Bybit forgets orders that ended without a fill after a day. If a cancel does not find it either, long after it was
+    sent, it rests nowhere; its executions, which are kept for two years, have just been looked at.
+    """
+    if order.status is not OrderStatus.WORKING or order.sent_at is None:
+        return False
+    if (work.desk.clock.now() - order.sent_at).total_seconds() < FORGOTTEN_AFTER_S:
+        return False
+    work.renew()
+    try:
+        work.desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=order.role is Role.STOP)
+    except OrderGone:
+        return True
+    except BotboxError:
+        return False
+    return False
+
+
+def mark_forgotten(work: Work, order: Order) -> None:
+    """Book the end without fills of an order that the exchange has forgotten."""
+    instrument = instrument_of(work.desk, order.symbol)
+    with work.desk.store.write(work.desk.account) as books:
+        why = "not known to the exchange any more, without a fill"
+        now = work.desk.clock.now()
+        books.move_order(
+            order.order_link_id, [OrderStatus.WORKING], OrderStatus.CANCELLED, reason=why, updated_at=now
+        )
+        work.log(books, "order", f"{order.role} {order.order_link_id}: {why}")
+        project(books, work.trade_id, instrument, now)

@@ -1,0 +1,38 @@
+"""What an earlier process left behind: trades with an order in doubt, settled before money moves again."""
+
+from __future__ import annotations
+
+from botbox_cli.domain.order import OrderStatus
+from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
+from botbox_cli.errors import BotboxError
+from botbox_cli.services.attend import Snapshot, attend
+from botbox_cli.services.book import TradeBook, books_of
+from botbox_cli.services.desk import Desk
+from botbox_cli.services.lease import Budget, working_on
+
+
+def unsettled(desk: Desk) -> list[TradeBook]:
+    """Return the living trades that are in between: opening, closing, with an order in doubt, or without a stop."""
+    with desk.store.read(desk.account) as books:
+        living = books_of(books, books.trades(LIVING_TRADES))
+    return [b for b in living if _is_unsettled(b)]
+
+
+def _is_unsettled(book: TradeBook) -> bool:
+    working = [o for o in book.open_orders if o.status is OrderStatus.WORKING]
+    return book.trade.status is not TradeStatus.OPEN or len(working) != 1 or len(book.open_orders) != 1
+
+
+def settle_earlier(desk: Desk, budget: Budget) -> list[BotboxError]:
+    """Settle and protect what is in between, without taking profit; return what could not be settled.
+
+    What stays in doubt blocks nothing here: the checks of the new command look at the books themselves.
+    """
+    errors: list[BotboxError] = []
+    for book in unsettled(desk):
+        try:
+            with working_on(desk, book.trade.id, budget) as work:
+                attend(work, Snapshot(), act=False)
+        except BotboxError as e:
+            errors.append(e)
+    return errors
