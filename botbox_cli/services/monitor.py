@@ -105,7 +105,7 @@ def _released(work: Work) -> Iterator[None]:
 
 
 def _snapshot(desk: Desk, trades: list[Trade]) -> Snapshot:
-    """Ask the exchange once for all trades: orders alive, recent executions, prices. Three requests when all is well."""
+    """Ask the exchange once for all trades: orders alive, recent executions, prices."""
     if not trades:
         return Snapshot()
     alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
@@ -115,7 +115,7 @@ def _snapshot(desk: Desk, trades: list[Trade]) -> Snapshot:
 
 
 def _new_fills(desk: Desk, trades: list[Trade]) -> list[Fill]:
-    """Return executions since the last pass (with an overlap) and book those of orders we know, whatever their state."""
+    """Return executions since the last pass (with an overlap), those of orders we know booked, whatever their state."""
     now = desk.clock.now()
     with desk.store.read(desk.account) as books:
         marker = books.marker(FILLS_MARKER)
