@@ -85,8 +85,16 @@ class BybitExchange:
     def server_time(self) -> datetime:
         return self._read(self._session.get_server_time, wire.server_time)
 
-    def instruments(self) -> dict[str, Instrument]:
-        return self._read(lambda: self._session.get_instruments_info(category="spot"), wire.instruments)
+    def instruments(self, symbol: str | None = None) -> dict[str, Instrument]:
+        only = {"symbol": symbol} if symbol is not None else {}
+        try:
+            return self._read(
+                lambda: self._session.get_instruments_info(category="spot", **only), wire.instruments
+            )
+        except ExchangeRejected as e:
+            if only and e.ret_code in codes.NO_SUCH_SYMBOL:
+                return {}
+            raise
 
     def candles(
         self, symbol: str, interval: Interval, *, start_ms: int | None, end_ms: int | None
@@ -102,12 +110,14 @@ class BybitExchange:
     def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         if not symbols:
             return {}
-        only = {"symbol": symbols[0]} if len(symbols) == 1 else {}
+        only = symbols[0] if len(symbols) == 1 else None
+        return self._of_symbol(self._session.get_tickers, only, lambda body: wire.quotes(body, symbols))
+
+    def _of_symbol(self, ask: Ask, symbol: str | None, parse: Callable[[Any], dict[str, T]]) -> dict[str, T]:
+        """Ask for one symbol, or for all; one that is not traded is refused by the exchange, and absent here."""
+        only = {} if symbol is None else {"symbol": symbol}
         try:
-            return self._read(
-                lambda: self._session.get_tickers(category="spot", **only),
-                lambda body: wire.quotes(body, symbols),
-            )
+            return self._read(lambda: ask(category="spot", **only), parse)
         except ExchangeRejected as e:
             if only and e.ret_code in codes.NO_SUCH_SYMBOL:
                 return {}
