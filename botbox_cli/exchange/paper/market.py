@@ -1,0 +1,95 @@
+"""What the exchange needs to know of prices, and the order book it makes from a last price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
+
+from botbox_cli.exchange.paper.instrument import Instrument
+
+Level = tuple[Decimal, Decimal]
+
+# "Enough": what a level of the made book offers when no depth is set.
+AMPLE = Decimal(10_000_000)
+LEVELS = 50
+
+
+class Book(NamedTuple):
+    """Bids (dearest first) and asks (cheapest first), each as (price, size in base coin)."""
+
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+
+
+class Move(NamedTuple):
+    """The last price going in a straight line from one moment to another; a jump when both moments are one.
+
+    `since_ms` is None where the times are exact. A coarser source (live one-minute candles) only knows that all of the
+    move happened at or after `since_ms`: an order younger than that must not be touched by it.
+    """
+
+    start_ms: int
+    end_ms: int
+    start: Decimal
+    end: Decimal
+    since_ms: int | None = None
+
+
+def price_at(move: Move, at_ms: int) -> Decimal:
+    """Return where a move stands at a moment within it, off the tick grid as a rule."""
+    if at_ms >= move.end_ms:
+        return move.end
+    share = Decimal(at_ms - move.start_ms) / (move.end_ms - move.start_ms)
+    return move.start + (move.end - move.start) * share
+
+
+class Market(Protocol):
+    """A source of prices. Times are Unix milliseconds; an unknown symbol is never asked for.
+
+    Raises:
+        MarketUnavailable: from any method, when the source does not answer.
+        Refusal: from any method, when the source itself refuses.
+    """
+
+    def rows(self) -> Sequence[dict[str, Any]]:
+        """Return the instruments-info rows."""
+        ...
+
+    def last(self, symbol: str, at_ms: int) -> Decimal | None:
+        """Return the last traded price, or None when nothing has traded yet."""
+        ...
+
+    def book(self, instrument: Instrument, at_ms: int, last: Decimal | None = None) -> Book:
+        """Return the order book at `at_ms`; with `last`, the book as it was when that was the last price."""
+        ...
+
+    def path(self, symbol: str, after_ms: int, until_ms: int) -> Iterable[Move]:
+        """Return where the last price went in (after, until], in time order and without gaps between moves."""
+        ...
+
+    def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:
+        """Return ticker rows, of one symbol or of all."""
+        ...
+
+    def klines(
+        self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, limit: int, at_ms: int
+    ) -> list[list[str]]:
+        """Return kline rows as of `at_ms`, newest first, the open candle included."""
+        ...
+
+
+def made_book(
+    instrument: Instrument, last: Decimal, spread_ticks: int = 1, depth: Decimal | None = None
+) -> Book:
+    """Return a book around a last price: the bid half a spread below it (at it, for one tick), the ask a spread above.
+
+    Levels lie one tick apart, each with `depth` base coins, or ample when None.
+    """
+    tick = instrument.tick
+    bid = max(tick, last - tick * (spread_ticks // 2))
+    ask = bid + tick * spread_ticks
+    if depth is None:
+        return Book([(bid, AMPLE)], [(ask, AMPLE)])
+    bids = [(bid - tick * i, depth) for i in range(LEVELS) if bid > tick * i]
+    return Book(bids, [(ask + tick * i, depth) for i in range(LEVELS)])
