@@ -26,6 +26,7 @@ from botbox_cli.services.protect import (
 from botbox_cli.services.settle import (
     CANCEL_ASKED,
     Seen,
+    cancel_rest,
     follow,
     is_forgotten,
     mark_absent,
@@ -116,6 +117,8 @@ def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
     if report is not None and report.status is ReportStatus.LIVE:
         if order.status is not OrderStatus.WORKING or report.filled_qty != work.read().filled(order):
             take_report(work, order, report)
+        if order.role is Role.ENTRY:
+            cancel_rest(work, order)
         return
     if order.role is Role.STOP:
         settle_stop(work, order)
@@ -177,9 +180,12 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     stop = next((o for o in book.open_orders if o.role is Role.STOP), None)
     if stop is not None:
         report = snapshot.alive.get(stop.order_link_id) or _row_of(work, stop)
-        if report is not None and report.status is ReportStatus.LIVE and fits(stop, report, trade, qty):
+        is_there = (
+            report is not None and report.status is ReportStatus.LIVE and fits(stop, report, trade, qty)
+        )
+        if is_there and not _is_passed_over(work, stop, price):
             return []
-        note = f"the stop on the exchange was not the recorded one ({_words(report)}); it was replaced"
+        note = f"the stop on the exchange was not the one that the books want ({_words(report)}); it was replaced"
         clear_stops(work)
         return [note, *_keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)]
     if adopt_outside_sales(work, snapshot.fills):
@@ -191,6 +197,20 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     else:
         _arm_or_get_out(work, price)
     return []
+
+
+def _is_passed_over(work: Work, stop: Order, price: Decimal) -> bool:
+    """Tell whether the price is through a stop that does not fire: it waits for the other side.
+
+    Price and order are asked for anew: a stop that is just firing has begun to fill, or is not there any more.
+    """
+    trade = work.read().trade
+    if not is_through(trade, price):
+        return False
+    quote = work.desk.exchange.quotes([trade.symbol]).get(trade.symbol)
+    report = _row_of(work, stop)
+    is_idle = report is not None and report.status is ReportStatus.LIVE and report.filled_qty == 0
+    return is_idle and quote is not None and is_through(trade, quote.last)
 
 
 def _row_of(work: Work, order: Order) -> OrderReport | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from botbox_cli.domain.order import Order, Role
@@ -27,11 +26,13 @@ from botbox_cli.services.plan import (
 )
 from botbox_cli.services.protect import arm, is_through
 from botbox_cli.services.send import add_intent, deliver
-from botbox_cli.services.settle import Seen, follow
+from botbox_cli.services.settle import Seen, cancel_rest
 from botbox_cli.services.trades import TradeView, view
 from botbox_cli.services.unsettled import settle_earlier
 
 ENTRY_LIMIT_S = 20.0
+ENTRY_LIVE_LIMIT_S = 2.0
+"""A market entry that is still on the book after this is cancelled, so that what it filled gets its stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +147,16 @@ def _sizing_line(plan: Plan) -> str:
 def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
     """Send the entry and protect what it filled; return what went wrong on the way."""
     try:
-        sight = deliver(work, entry, plan.instrument, until=Seen.DONE, limit_s=ENTRY_LIMIT_S)
+        sight = deliver(
+            work,
+            entry,
+            plan.instrument,
+            until=Seen.DONE,
+            limit_s=ENTRY_LIMIT_S,
+            live_limit_s=ENTRY_LIVE_LIMIT_S,
+        )
         if sight.seen is Seen.LIVE:
-            _cancel_rest(work, entry)
+            cancel_rest(work, entry)
         book = work.read()
         if book.trade.status is TradeStatus.FAILED:
             reason = book.find(entry.order_link_id).reason or "nothing filled"
@@ -159,17 +167,23 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
         if book.trade.status is TradeStatus.OPENING:
             return entry_in_doubt(book)
         _protect(work)
+    except Conflict as e:
+        return _taken_over(work, e)
     except BotboxError as e:
         return e
     return None
 
 
-def _cancel_rest(work: Work, entry: Order) -> None:
-    """Cancel what a market order left unfilled on the book, which a healthy exchange never does."""
-    work.renew()
-    with suppress(ExchangeRejected):  # gone already: the order's own state decides
-        work.desk.exchange.cancel(entry.symbol, entry.order_link_id, is_stop=False)
-    follow(work, entry.order_link_id, until=Seen.DONE, limit_s=3.0)
+def _taken_over(work: Work, conflict: Conflict) -> BotboxError | None:
+    """Return the truth about an entry whose trade another process has taken meanwhile."""
+    book = work.read()
+    if book.trade.status is TradeStatus.OPENING:
+        return entry_in_doubt(book)
+    if book.trade.status is TradeStatus.FAILED:
+        return conflict
+    if book.trade.status is TradeStatus.OPEN and not book.open_orders:
+        return StopMissing(f"trade {book.trade.id} has no stop yet; {conflict.message}", conflict.hint)
+    return None
 
 
 def _protect(work: Work) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from botbox_cli.domain.instrument import Instrument
@@ -140,7 +141,15 @@ def _answered(
             project(books, order.trade_id, instrument, desk.clock.now())
 
 
-def deliver(work: Work, order: Order, instrument: Instrument, *, until: Seen, limit_s: float) -> Sight:
+def deliver(
+    work: Work,
+    order: Order,
+    instrument: Instrument,
+    *,
+    until: Seen,
+    limit_s: float,
+    live_limit_s: float = inf,
+) -> Sight:
     """Send a saved order and see it through, for at most about `limit_s`.
 
     An order proved absent, or certainly not placed, is sent again with the same id at most twice and within 20 s of
@@ -173,7 +182,8 @@ def deliver(work: Work, order: Order, instrument: Instrument, *, until: Seen, li
         except ConfigError as e:
             mark_absent(work, order, e.message)
             raise
-        sight = follow(work, link, until=until, limit_s=limit_s - _spent(clock.now(), started))
+        left_s = limit_s - _spent(clock.now(), started)
+        sight = follow(work, link, until=until, limit_s=left_s, live_limit_s=live_limit_s)
         if sight.seen is not Seen.ABSENT:
             return sight
         order = work.read().find(link)

@@ -8,14 +8,16 @@ exchange has acknowledged is never taken for absent by the fence alone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from math import inf
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
-from botbox_cli.errors import BotboxError, ExchangeUnavailable, OrderGone
+from botbox_cli.errors import BotboxError, ExchangeRejected, ExchangeUnavailable, OrderGone, OutcomeUnknown
 from botbox_cli.ports import Look
 from botbox_cli.services.book import (
     add_fills,
@@ -28,10 +30,13 @@ from botbox_cli.services.book import (
 from botbox_cli.services.lease import Work
 
 FENCE_MARGIN_S = 2.0
+RETENTION_OF_UNFILLED = timedelta(hours=24)
+"""Bybit forgets an order that ended without a fill after this (reference, section 2.11)."""
 FORGOTTEN_AFTER_S = 60.0
 """An acknowledged order that is found nowhere for this long, and that a cancel does not find either, is gone."""
 CANCEL_ASKED = "cancel asked for by botbox"
 """Reason on an order whose cancel we asked for, to tell it from one that was cancelled by hand."""
+CANCEL_REST_LIMIT_S = 3.0
 POLL_FIRST_S = 0.05
 POLL_MAX_S = 1.0
 
@@ -65,16 +70,21 @@ def look(work: Work, order: Order) -> Sight:
     found = work.desk.exchange.look_up(order.symbol, order.order_link_id, since=order.created_at)
     if found.report is not None:
         return Sight(take_report(work, order, found.report), found.report)
-    if order.status is OrderStatus.UNKNOWN:
-        return Sight(Seen.ABSENT if is_behind_fence(work, order, found) else Seen.PENDING)
+    if order.status is OrderStatus.UNKNOWN and is_proof_of_absence(work, order, found):
+        return Sight(Seen.ABSENT)
     return Sight(Seen.PENDING)
 
 
-def is_behind_fence(work: Work, order: Order, found: Look) -> bool:
-    """Tell whether a request of `order` can't arrive any more, by the exchange's clock at the look-up."""
+def is_proof_of_absence(work: Work, order: Order, found: Look) -> bool:
+    """Tell whether finding nothing proves that `order` never reached the exchange.
+
+    Before the fence its request may still arrive; after a day an entry that ended unfilled may be forgotten. (A stop or
+    an exit that rests nowhere and has no execution is gone either way, and its position must be looked after.)
+    """
     assert order.sent_at is not None, "an UNKNOWN order has been sent"
     fence = order.sent_at + timedelta(seconds=work.desk.exchange.recv_window_s + FENCE_MARGIN_S)
-    return found.at > fence
+    is_remembered = found.at < order.sent_at + RETENTION_OF_UNFILLED
+    return found.at > fence and (is_remembered or order.role is not Role.ENTRY)
 
 
 def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
@@ -118,11 +128,13 @@ def _wants_fills(order: Order, report: OrderReport, booked: Decimal) -> bool:
 
 
 def _status(order: Order, report: OrderReport, booked: Decimal) -> OrderStatus:
+    if booked >= order.qty:
+        return OrderStatus.FILLED  # whatever a row that lags behind its executions still says
     if report.status is ReportStatus.LIVE or booked < report.filled_qty:
         return OrderStatus.WORKING
     if booked == 0:
         return OrderStatus.REJECTED if report.status is ReportStatus.REJECTED else OrderStatus.CANCELLED
-    if report.status is ReportStatus.FILLED or booked >= order.qty:
+    if report.status is ReportStatus.FILLED:
         return OrderStatus.FILLED
     return OrderStatus.PARTIAL_CANCELLED
 
@@ -137,20 +149,26 @@ def mark_absent(work: Work, order: Order, why: str) -> None:
         project(books, work.trade_id, instrument, work.desk.clock.now())
 
 
-def follow(work: Work, order_link_id: str, *, until: Seen, limit_s: float) -> Sight:
+def follow(
+    work: Work, order_link_id: str, *, until: Seen, limit_s: float, live_limit_s: float = inf
+) -> Sight:
     """Look an order up until it is DONE (or LIVE, if that is wanted) or proved ABSENT, or `limit_s` is over.
 
-    A look-up that fails is tried again; the last finding is returned, PENDING if there was none.
+    An order seen LIVE for `live_limit_s` is waited for no longer. A look-up that fails is tried again; the last finding
+    is returned, PENDING if there was none.
     """
     clock = work.desk.clock
     ends_at = clock.now() + timedelta(seconds=limit_s)
     pause = POLL_FIRST_S
-    sight = Sight(Seen.PENDING)
+    is_live = False
     while True:
         order = work.read().find(order_link_id)
         if not order.is_open:
             return Sight(Seen.DONE)
         sight = _look_or_pending(work, order)
+        if sight.seen is Seen.LIVE and not is_live:
+            is_live = True
+            ends_at = min(ends_at, clock.now() + timedelta(seconds=min(live_limit_s, limit_s)))
         if sight.seen in (Seen.DONE, Seen.ABSENT, until) or _time_left(ends_at, clock.now()) <= 0:
             return sight
         clock.sleep(min(pause, _time_left(ends_at, clock.now())))
@@ -164,17 +182,26 @@ def _look_or_pending(work: Work, order: Order) -> Sight:
         return Sight(Seen.PENDING)
 
 
+def cancel_rest(work: Work, order: Order) -> Sight:
+    """Cancel what an entry has left on the book, which a market order on a healthy exchange never does."""
+    work.renew()
+    with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
+        # Whatever the answer (OrderGone among them), the order's own state decides.
+        work.desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=False)
+    return follow(work, order.order_link_id, until=Seen.DONE, limit_s=CANCEL_REST_LIMIT_S)
+
+
 def _time_left(ends_at: datetime, now: datetime) -> float:
     return (ends_at - now).total_seconds()
 
 
 def is_forgotten(work: Work, order: Order) -> bool:
-    """Tell whether an acknowledged order that is found nowhere is gone for certain, by asking for its cancel.
+    """Tell whether an acknowledged stop or exit that is found nowhere is gone for certain, by asking for its cancel.
 
     Bybit forgets orders that ended without a fill after a day. If a cancel does not find it either, long after it was
     sent, it rests nowhere; its executions, which are kept for two years, have just been looked at.
     """
-    if order.status is not OrderStatus.WORKING or order.sent_at is None:
+    if order.status is not OrderStatus.WORKING or order.role is Role.ENTRY or order.sent_at is None:
         return False
     if (work.desk.clock.now() - order.sent_at).total_seconds() < FORGOTTEN_AFTER_S:
         return False
