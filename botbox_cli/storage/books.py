@@ -25,6 +25,7 @@ from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import Conflict, NotFound
 from botbox_cli.ports import Holder, LogEntry
 from botbox_cli.storage import tables as t
+from botbox_cli.storage.chain import chained_hash, first_broken
 from botbox_cli.storage.upserts import upserts
 
 setups, signals = t.table(t.Setups), t.table(t.Signals)
@@ -86,6 +87,8 @@ SET_FILL_FEES = update(fills).where(fills.c.execution_id == KEY, fills.c.account
 
 ADD_LOG = insert(log)
 LOG = _mine(log, *_columns(log, LogEntry)).order_by(log.c.id)
+HASHED_LOG = LOG.add_columns(log.c.hash)
+NEWEST_HASH = _mine(log, log.c.hash).order_by(log.c.id.desc()).limit(1)
 LOG_OF_TRADE = LOG.where(log.c.trade_id == KEY)
 LOG_OF_SETUP = LOG.where(log.c.setup_id == KEY)
 HALT = _mine(halts, *_columns(halts, Halt))
@@ -296,8 +299,10 @@ class SqlBooks:
     # -- the rest
 
     def log(self, entry: LogEntry) -> None:
-        """Append an entry."""
-        self._connection.execute(ADD_LOG, _log_row(entry, self._account))
+        """Append an entry, chained to the account's newest."""
+        before = self._scalar(NEWEST_HASH, {"account_": self._account.id}) or ""
+        row = _log_row(entry, self._account)
+        self._connection.execute(ADD_LOG, row | {"hash": chained_hash(before, entry)})
 
     def log_of(self, *, trade_id: int | None = None, setup_id: int | None = None) -> list[LogEntry]:
         """Return the entries of a trade or of a setup (of the account without either), oldest first."""
@@ -308,6 +313,11 @@ class SqlBooks:
         else:
             rows = self._rows(LOG, {})
         return [LogEntry(*row) for row in rows]
+
+    def broken_log_entry(self) -> LogEntry | None:
+        """Return the account's first entry that was changed, or follows a removed one, after it was written."""
+        rows = self._rows(HASHED_LOG, {})
+        return first_broken((LogEntry(*row[:-1]), row[-1]) for row in rows)
 
     def halt(self) -> Halt | None:
         """Return the brake if it is on."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ URL_HINT = "DATABASE_URL is sqlite:///path/to/file, or postgresql://user:passwor
 
 
 class Database:
-    """An engine for one URL. `name` is what a message may call it: it never contains the password."""
+    """An engine for one URL, and its transactions. `name` is what a message may call it: never with the password.
+
+    Raises:
+        ConfigError: If the URL names no database that botbox speaks, or its driver is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
@@ -33,24 +38,52 @@ class Database:
         self.is_memory = self.is_sqlite and self.path is None
         self.name = _name(self.url, self.path)
         self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
-        self.writer = (
-            self.engine.execution_options(begin="BEGIN IMMEDIATE") if self.is_sqlite else self.engine
+        self._reader, self._writer, self._repeatable = (
+            self.engine.execution_options(**options)
+            for options in (_SQLITE_OPTIONS if self.is_sqlite else _POSTGRES_OPTIONS)
         )
-        self.reader = (
-            self.engine
-            if self.is_sqlite
-            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        )
+        # A database in memory has one connection: its transactions take turns.
+        self._turn = threading.Lock() if self.is_memory else nullcontext()
+        self._local = threading.local()
+
+    def close(self) -> None:
+        """Close the idle connections. (A process that ends without it loses nothing.)"""
+        self.engine.dispose()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that sees one moment of the database, whatever others write meanwhile."""
+        return self._transaction(self._reader)
+
+    def writing(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
+        """Open a transaction that commits on leaving and rolls back on an exception. On SQLite writers take turns.
+
+        `durable`: what was committed survives a loss of power. Without it the newest commits may be lost, all or
+        nothing of each: for what can be fetched again.
+        """
+        return self._transaction(self._writer if durable else self._repeatable)
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        if getattr(self._local, "is_busy", False):
+            raise RuntimeError(
+                "a transaction inside a transaction: the inner one would wait for the outer one"
+            )
+        self._local.is_busy = True
+        try:
+            with self._turn, self.translated(), engine.begin() as connection:
+                yield connection
+        finally:
+            self._local.is_busy = False
 
     def _sqlite_engine(self) -> Engine:
-        pool: dict[str, Any] = {"poolclass": StaticPool} if self.path is None else {"pool_size": 5}
+        pool: dict[str, Any] = {"poolclass": StaticPool} if self.path is None else {}
         engine = create_engine("sqlite://", creator=self.connect_sqlite, **pool)
         # The driver would begin by itself, late and never IMMEDIATE: it is told not to, and we do.
         event.listen(engine, "begin", _begin)
         return engine
 
-    def connect_sqlite(self, synchronous: str = "FULL") -> sqlite3.Connection:
-        """Return a new connection of the driver; FULL makes a committed intent survive a loss of power."""
+    def connect_sqlite(self) -> sqlite3.Connection:
+        """Return a new connection of the driver to a file that must exist."""
         target = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(
             target,
@@ -61,7 +94,6 @@ class Database:
             cached_statements=256,
         )
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(
             "PRAGMA fullfsync = ON"
         )  # macOS: an fsync that reaches the disk. No effect elsewhere.
@@ -81,7 +113,7 @@ class Database:
                 connect_args={name: v for name, v in arguments.items() if name not in self.url.query},
                 pool_pre_ping=True,
             )
-        except ModuleNotFoundError as e:
+        except ImportError as e:
             raise ConfigError(
                 "PostgreSQL needs the driver psycopg, which is not installed",
                 "run `pip install 'botbox[postgres]'`",
@@ -146,7 +178,23 @@ def _name(url: URL, path: Path | None) -> str:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    for statement in connection.get_execution_options().get("begin", ("BEGIN",)):
+        driver.execute(statement)
+
+
+# For reading, for writing, and for writing what can be repeated.
+_SQLITE_OPTIONS: tuple[dict[str, Any], ...] = (
+    {"begin": ("BEGIN",)},
+    {"begin": ("PRAGMA synchronous = FULL", "BEGIN IMMEDIATE")},
+    {"begin": ("PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE")},
+)
+_POSTGRES_OPTIONS: tuple[dict[str, Any], ...] = (
+    {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    {},
+    {},
+)
 
 
 INIT_HINT = "run `botbox init`"

@@ -31,14 +31,14 @@ def upgrade(url: str, *, new_tag: Callable[[], str] = random_tag) -> bool:
     try:
         return _upgrade(database, new_tag)
     finally:
-        database.engine.dispose()
+        database.close()
 
 
 def _upgrade(database: Database, new_tag: Callable[[], str]) -> bool:
     if database.is_memory:
         raise StorageError("a database in memory is made new each time: there is nothing to migrate")
     _make_sqlite_file(database)
-    with database.translated(), database.writer.begin() as connection:
+    with database.writing() as connection:
         if not database.is_sqlite:
             connection.execute(_MIGRATION_LOCK)
         revision = _revision(connection)
@@ -54,10 +54,10 @@ def current(url: str) -> str | None:
     """Return the schema version of the database at `url`; None if it has none yet. Raises StorageError."""
     database = Database(url)
     try:
-        with database.translated(), database.reader.connect() as connection:
+        with database.reading() as connection:
             return _revision(connection)
     finally:
-        database.engine.dispose()
+        database.close()
 
 
 def alembic_config() -> Config:

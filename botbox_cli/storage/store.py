@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 import string
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.instrument import Instrument
@@ -70,62 +69,43 @@ class SqlStore:
 
     def __init__(self, url: str, *, new_tag: Callable[[], str] = random_tag) -> None:
         self.database = Database(url)
-        self._turn = threading.RLock() if self.database.is_memory else None
-        self._local = threading.local()
         if self.database.is_memory:
-            with self._transaction(self.database.writer) as connection:
-                self.installation = new_tag()
+            self.installation = new_tag()
+            with self.database.writing() as connection:
                 t.create_all(connection)
                 t.save_tag(connection, self.installation)
         else:
-            with self._transaction(self.database.reader) as connection:
+            with self.database.reading() as connection:
                 self.installation = checked_tag(connection, self.database.name)
         self._upserts = upserts(self.database.engine.dialect.name)
 
     def close(self) -> None:
-        """Close the connections. (Leaving a process without it loses nothing.)"""
-        self.database.engine.dispose()
+        """Close the connections. (A process that ends without it loses nothing.)"""
+        self.database.close()
 
     # -- transactions
 
     @contextmanager
-    def _transaction(self, engine: Engine) -> Iterator[Connection]:
-        if getattr(self._local, "is_busy", False):
-            raise RuntimeError(
-                "a transaction inside a transaction: the inner one would wait for the outer one"
-            )
-        self._local.is_busy = True
-        if self._turn is not None:
-            self._turn.acquire()
-        try:
-            with self.database.translated(), engine.begin() as connection:
-                yield connection
-        finally:
-            self._local.is_busy = False
-            if self._turn is not None:
-                self._turn.release()
-
-    @contextmanager
     def read(self, account: Account) -> Iterator[SqlBooks]:
         """A read transaction: one moment of the books, whatever others write meanwhile."""
-        with self._transaction(self.database.reader) as connection:
+        with self.database.reading() as connection:
             yield SqlBooks(connection, account)
 
     @contextmanager
     def write(self, account: Account) -> Iterator[SqlBooks]:
         """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
-        with self._transaction(self.database.writer) as connection:
+        with self.database.writing() as connection:
             if not self.database.is_sqlite:
                 connection.execute(LOCK_ACCOUNT, {"key_": account.id})
             yield SqlBooks(connection, account)
 
     def _rows(self, statement: Any, **parameters: Any) -> list[Any]:
-        with self._transaction(self.database.reader) as connection:
+        with self.database.reading() as connection:
             return list(connection.execute(statement, parameters))
 
     def _change(self, statement: Any, parameters: Any) -> Any:
         """Run one statement in a transaction of its own; return what it returns in its first column, if it does."""
-        with self._transaction(self.database.writer) as connection:
+        with self.database.writing() as connection:
             result = connection.execute(statement, parameters)
             return result.scalar() if result.returns_rows else None
 
@@ -150,7 +130,7 @@ class SqlStore:
     def take_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> Holder | None:
         """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on."""
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s)}
-        with self._transaction(self.database.writer) as connection:
+        with self.database.writing() as connection:
             if connection.execute(self._upserts.take_lease, row | {"now_": now}).fetchone():
                 return None
             # The row can't go away before the end of the transaction: the statement above has locked it.

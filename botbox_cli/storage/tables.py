@@ -145,6 +145,16 @@ class Candles(Base, table=True):
     volume_ma: float | None = Field(sa_type=Double)
 
 
+class Series(Base, table=True):
+    """What `candles` holds of each series, kept by the transaction that changes it: counting them takes too long."""
+
+    instrument_id: int = _ref("instruments.id", primary_key=True)
+    timeframe: str = Field(primary_key=True)
+    count: int
+    first_ms: int = Field(sa_type=BigInteger)
+    last_ms: int = Field(sa_type=BigInteger)
+
+
 class Setups(Base, table=True):
     """Proposals. One per symbol, timeframe, kind and candle; those made by hand have no candle and are not unique."""
 
@@ -277,7 +287,9 @@ class Fills(Base, table=True):
 
 
 class Log(Base, table=True):
-    """What happened and why, appended only."""
+    """What happened and why, appended only: `hash` chains each entry of an account to the one before (see `chain`)."""
+
+    __table_args__ = (Index(None, "account_id", "id"),)
 
     id: int | None = _key()
     account_id: int = _ref("accounts.id")
@@ -287,6 +299,7 @@ class Log(Base, table=True):
     trade_id: int | None = _ref("trades.id", index=True)
     setup_id: int | None = _ref("setups.id", index=True)
     data: Any = Field(sa_column=Column(JSON(none_as_null=True)))
+    hash: str
 
 
 class Halts(Base, table=True):

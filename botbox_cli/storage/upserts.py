@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, case
 
 from botbox_cli.storage import tables as t
 
@@ -47,6 +47,17 @@ class Upserts:
             index_elements=["venue", "symbol"], set_={name: statement.excluded[name] for name in rules}
         )
         self.add_instrument = insert(instruments).on_conflict_do_nothing()
+
+        series, statement = t.table(t.Series), insert(t.table(t.Series))
+        more = statement.excluded
+        self.widen_series = statement.on_conflict_do_update(
+            index_elements=["instrument_id", "timeframe"],
+            set_={
+                "count": series.c.count + more.count,
+                "first_ms": case((more.first_ms < series.c.first_ms, more.first_ms), else_=series.c.first_ms),
+                "last_ms": case((more.last_ms > series.c.last_ms, more.last_ms), else_=series.c.last_ms),
+            },
+        )
 
         leases, statement = t.table(t.Leases), insert(t.table(t.Leases))
         self.take_lease = statement.on_conflict_do_update(

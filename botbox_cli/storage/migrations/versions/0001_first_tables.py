@@ -112,6 +112,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "name", name=op.f("pk_markers")),
     )
     op.create_table(
+        "series",
+        sa.Column("instrument_id", sa.Integer(), nullable=False),
+        sa.Column("timeframe", sa.String(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("first_ms", sa.BigInteger(), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["instrument_id"], ["instruments.id"], name=op.f("fk_series_instrument_id")),
+        sa.PrimaryKeyConstraint("instrument_id", "timeframe", name=op.f("pk_series")),
+    )
+    op.create_table(
         "setups",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.Integer(), nullable=False),
@@ -209,11 +219,13 @@ def upgrade() -> None:
         sa.Column("trade_id", sa.Integer(), nullable=True),
         sa.Column("setup_id", sa.Integer(), nullable=True),
         sa.Column("data", sa.JSON(), nullable=True),
+        sa.Column("hash", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_log_account_id")),
         sa.ForeignKeyConstraint(["setup_id"], ["setups.id"], name=op.f("fk_log_setup_id")),
         sa.ForeignKeyConstraint(["trade_id"], ["trades.id"], name=op.f("fk_log_trade_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_log")),
     )
+    op.create_index(op.f("ix_log_account_id_id"), "log", ["account_id", "id"], unique=False)
     op.create_index(op.f("ix_log_setup_id"), "log", ["setup_id"], unique=False)
     op.create_index(op.f("ix_log_trade_id"), "log", ["trade_id"], unique=False)
     op.create_table(
@@ -282,6 +294,7 @@ def downgrade() -> None:
     op.drop_table("trades")
     op.drop_table("signals")
     op.drop_table("setups")
+    op.drop_table("series")
     op.drop_table("markers")
     op.drop_table("halts")
     op.drop_table("candles")

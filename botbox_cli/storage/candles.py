@@ -1,0 +1,112 @@
+"""Candles as `ports.CandleStore`: numpy columns in, numpy columns out."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, select
+
+from botbox_cli.domain.account import Venue
+from botbox_cli.domain.candle import Interval
+from botbox_cli.ports import CandleBatch, Indicators, Series
+from botbox_cli.storage import tables as t
+from botbox_cli.storage.bulk import FLOATS, Bulk, Columns, PostgresBulk, SqliteBulk
+from botbox_cli.storage.engine import Database
+from botbox_cli.storage.upserts import upserts
+
+instruments, series = t.table(t.Instruments), t.table(t.Series)
+
+INSTRUMENT_ID = select(instruments.c.id).where(
+    instruments.c.venue == bindparam("venue_"), instruments.c.symbol == bindparam("symbol_")
+)
+SERIES = (
+    select(instruments.c.symbol, *(series.c[f.name] for f in fields(Series)[1:]))
+    .join(instruments, instruments.c.id == series.c.instrument_id)
+    .where(instruments.c.venue == bindparam("venue_"))
+    .order_by(instruments.c.symbol, series.c.timeframe)
+)
+
+_OF_SERIES = "WHERE instrument_id = ? AND timeframe = ?"
+ALL = f"{_OF_SERIES} ORDER BY open_ms"
+NEWEST_FIRST = f"{_OF_SERIES} ORDER BY open_ms DESC LIMIT ?"
+BETWEEN = f"{_OF_SERIES} AND open_ms BETWEEN ? AND ? ORDER BY open_ms"
+
+assert tuple(f.name for f in (*fields(CandleBatch)[1:], *fields(Indicators))) == FLOATS
+_N_BATCH = len(fields(CandleBatch))
+
+
+class SqlCandles:
+    """The candles of a database whose schema has been checked (by `SqlStore`)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._bulk: Bulk = SqliteBulk() if database.is_sqlite else PostgresBulk()
+        self._upserts = upserts(database.engine.dialect.name)
+
+    def series(self, venue: Venue) -> list[Series]:
+        """Return every stored series, in one query."""
+        with self._database.reading() as connection:
+            return [Series(*row) for row in connection.execute(SERIES, {"venue_": venue})]
+
+    def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
+        """Return all stored opening times (int64 ms), oldest first."""
+        with self._database.reading() as connection:
+            key = (_instrument_id(connection, venue, symbol), interval.code)
+            return self._bulk.fetch(connection, ALL, key, floats=False)[0]
+
+    def upsert(
+        self, venue: Venue, symbol: str, interval: Interval, candles: CandleBatch, indicators: Indicators
+    ) -> int:
+        """Store candles with their indicators in one statement; return how many of them were new."""
+        columns = (*_columns(candles), *_columns(indicators))
+        if not columns[0].size:
+            return 0
+        assert (np.diff(columns[0]) > 0).all(), "opening times must rise"
+        with self._database.writing(durable=False) as connection:
+            instrument_id = _instrument_id(connection, venue, symbol)
+            if instrument_id is None:
+                connection.execute(self._upserts.add_instrument, {"venue": venue, "symbol": symbol})
+                instrument_id = _instrument_id(connection, venue, symbol)
+            assert instrument_id is not None
+            new = self._bulk.upsert(connection, instrument_id, interval.code, columns)
+            extent = {
+                "instrument_id": instrument_id,
+                "timeframe": interval.code,
+                "count": new,
+                "first_ms": int(columns[0][0]),
+                "last_ms": int(columns[0][-1]),
+            }
+            connection.execute(self._upserts.widen_series, extent)
+        return new
+
+    def tail(
+        self, venue: Venue, symbol: str, interval: Interval, limit: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the newest `limit` stored candles, oldest first."""
+        with self._database.reading() as connection:
+            key = (_instrument_id(connection, venue, symbol), interval.code)
+            newest_first = self._bulk.fetch(connection, NEWEST_FIRST, (*key, limit))
+        return _split(tuple(np.ascontiguousarray(column[::-1]) for column in newest_first))
+
+    def between(
+        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
+        with self._database.reading() as connection:
+            key = (_instrument_id(connection, venue, symbol), interval.code)
+            return _split(self._bulk.fetch(connection, BETWEEN, (*key, start_ms, end_ms)))
+
+
+def _instrument_id(connection: Connection, venue: Venue, symbol: str) -> int | None:
+    """Return the id, or None, which is equal to no id in SQL."""
+    found: int | None = connection.execute(INSTRUMENT_ID, {"venue_": venue, "symbol_": symbol}).scalar()
+    return found
+
+
+def _columns(batch: CandleBatch | Indicators) -> Columns:
+    return tuple(getattr(batch, f.name) for f in fields(batch))
+
+
+def _split(columns: Columns) -> tuple[CandleBatch, Indicators]:
+    return CandleBatch(*columns[:_N_BATCH]), Indicators(*columns[_N_BATCH:])
