@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -74,3 +75,8 @@ def windows(open_ms: Times, interval: Interval, page: int) -> list[tuple[int, in
         found.append((start, int(open_ms[after - 1])))
         at = after
     return found
+
+
+def exact(value: float) -> Decimal:
+    """Return the shortest decimal that spells a float64: the one door from columns to prices."""
+    return Decimal(repr(float(value)))

@@ -22,8 +22,8 @@ def recorded(symbol: str, timeframe: str, folder: Path = RECORDED) -> CandleBatc
     with gzip.open(folder / f"bybit_{symbol}_{timeframe}.csv.gz", "rt") as file:
         rows = [row[2:] for row in csv.reader(file)][1:]
     open_ms = np.array([int(row[0]) for row in rows], np.int64)
-    prices = np.array([row[1:] for row in rows], np.float64).T.copy()
-    return CandleBatch(open_ms, *prices, prices[3] * prices[4])
+    open_, high, low, close, volume = np.array([row[1:] for row in rows], np.float64).T.copy()
+    return CandleBatch(open_ms, open_, high, low, close, volume, close * volume)
 
 
 def walk(

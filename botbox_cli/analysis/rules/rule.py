@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
-from botbox_cli.analysis.columns import Column, Times
+from botbox_cli.analysis.columns import Column, Times, exact
 from botbox_cli.domain.candle import from_ms
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.setup import SETUP_LIFE, Direction, Setup, SetupSource, Signal
@@ -91,8 +90,3 @@ def setup_of(
         atr=exact(evidence.indicators.atr[row]),
         signals=tuple(Signal(type_, float(values[number])) for type_, values in finds.signals),
     ).rounded(instrument)
-
-
-def exact(value: float) -> Decimal:
-    """Return the shortest decimal that spells a float64: the door from columns to prices."""
-    return Decimal(repr(float(value)))

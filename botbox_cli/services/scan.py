@@ -1,0 +1,218 @@
+"""Looking for setups in the newest closed candle of each symbol, with a reason for every symbol passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from botbox_cli.analysis.columns import cut, cut_indicators
+from botbox_cli.analysis.regime import atr_ratio, ratio_known_at
+from botbox_cli.analysis.rules.bb_mean_reversion import BbMeanReversion
+from botbox_cli.analysis.rules.rule import Evidence, Rule, setup_of
+from botbox_cli.domain.account import Account, Venue
+from botbox_cli.domain.candle import INTERVALS, Interval, from_ms, to_ms
+from botbox_cli.domain.regime import REGIME_ATRS, REGIME_TIMEFRAME, TRENDING_ABOVE, Regime, read_regime
+from botbox_cli.domain.setup import Setup
+from botbox_cli.ports import CandleBatch, CandleStore, Clock, Exchange, Indicators, LogEntry, Store
+from botbox_cli.services.invalidate import Invalidated, invalidate
+from botbox_cli.services.lookup import interval_of
+
+REGIME_CANDLES = REGIME_ATRS + 14
+"""Regime candles read: those behind one reading and, to say how many are missing, the warm-up before them."""
+
+
+class SkipReason(StrEnum):
+    """Why a symbol has no new setup."""
+
+    NO_CANDLES = "NO_CANDLES"
+    STALE = "STALE"
+    REGIME_UNKNOWN = "REGIME_UNKNOWN"
+    TRENDING = "TRENDING"
+    NO_SIGNAL = "NO_SIGNAL"
+    DUPLICATE = "DUPLICATE"
+
+
+class Skipped(NamedTuple):
+    """A symbol passed over: why, and the figures in words."""
+
+    symbol: str
+    reason: SkipReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan did. Each of the `scanned` symbols has a setup in `detected` or an entry in `skipped`."""
+
+    detected: tuple[Setup, ...]
+    invalidated: tuple[Invalidated, ...]
+    skipped: tuple[Skipped, ...]
+    scanned: int
+
+
+def scan(
+    store: Store,
+    candle_store: CandleStore,
+    account: Account,
+    exchange: Exchange | None,
+    clock: Clock,
+    *,
+    symbols: Sequence[str],
+    timeframe: str = "60",
+    rule: Rule | None = None,
+) -> ScanResult:
+    """Close stale setups, then look at the newest closed candle of every symbol and store what is found.
+
+    Reads stored indicators only. `exchange` serves the price check of living setups; without it the newest stored
+    close does.
+
+    Raises:
+        NotFound: If the interval is unknown.
+    """
+    interval = interval_of(timeframe)
+    invalidated = invalidate(store, candle_store, account, exchange, clock)
+    now = clock.now()
+    look = _Look(store, candle_store, account.venue, interval, rule or BbMeanReversion(), now)
+    wanted = list(dict.fromkeys(symbols))
+    found: list[Setup] = []
+    skipped: dict[str, Skipped] = {}
+    for symbol in wanted:
+        seen = look.at(symbol)
+        if isinstance(seen, Skipped):
+            skipped[symbol] = seen
+        else:
+            found.extend(seen)
+    detected, duplicates = _save(store, account, found, now)
+    for setup in duplicates:
+        opened = f"{setup.candle_time:%Y-%m-%d %H:%M} UTC"
+        detail = f"{setup.kind} of the candle of {opened} is stored already"
+        skipped[setup.symbol] = Skipped(setup.symbol, SkipReason.DUPLICATE, detail)
+    for setup in detected:
+        skipped.pop(setup.symbol, None)
+    in_order = tuple(skipped[symbol] for symbol in wanted if symbol in skipped)
+    return ScanResult(tuple(detected), tuple(invalidated), in_order, len(wanted))
+
+
+def _save(
+    store: Store, account: Account, found: Sequence[Setup], now: datetime
+) -> tuple[list[Setup], list[Setup]]:
+    """Store setups; return those stored and those that were there already."""
+    if not found:
+        return [], []
+    new, known = [], []
+    with store.write(account) as books:
+        for setup in found:
+            stored = books.add_setup(setup)
+            if stored is None:
+                known.append(setup)
+                continue
+            books.log(LogEntry(now, "detected", f"{stored.kind} by {stored.rule}", setup_id=stored.id))
+            new.append(stored)
+    return new, known
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The look at one symbol after another."""
+
+    store: Store
+    candle_store: CandleStore
+    venue: Venue
+    interval: Interval
+    rule: Rule
+    now: datetime
+
+    def at(self, symbol: str) -> list[Setup] | Skipped:
+        """Return the setups in the newest closed candle, or why there is none."""
+        read = self._newest(symbol)
+        if isinstance(read, Skipped):
+            return read
+        candles, indicators = read
+        ratio = self._regime_ratio(symbol, int(candles.open_ms[-1]) + self.interval.length_ms)
+        if isinstance(ratio, Skipped):
+            return ratio
+        evidence = Evidence(candles, indicators, np.array([ratio]))
+        return self._setups(symbol, evidence)
+
+    def _newest(self, symbol: str) -> tuple[CandleBatch, Indicators] | Skipped:
+        newest_ms = self.interval.newest_closed_ms(to_ms(self.now))
+        start_ms = newest_ms - self.interval.length_ms
+        candles, indicators = self.candle_store.between(
+            self.venue, symbol, self.interval, start_ms, newest_ms
+        )
+        if (fault := self._staleness(symbol, self.interval, candles)) is not None:
+            return fault
+        return cut(candles, slice(-1, None)), cut_indicators(indicators, slice(-1, None))
+
+    def _staleness(self, symbol: str, interval: Interval, fresh: CandleBatch) -> Skipped | None:
+        """Return why a series can't be looked at, given its candles up to the newest closed one by the clock."""
+        if len(fresh.open_ms):
+            newest_ms = int(fresh.open_ms[-1])
+        else:
+            stored, _ = self.candle_store.tail(self.venue, symbol, interval, 1)
+            if not len(stored.open_ms):
+                return Skipped(symbol, SkipReason.NO_CANDLES, f"no {interval.code} candles are stored")
+            newest_ms = int(stored.open_ms[-1])
+        newest = from_ms(newest_ms)
+        if len(fresh.open_ms) and not interval.is_stale(newest, self.now):
+            return None
+        age = (self.now - newest) / interval.length
+        return Skipped(
+            symbol,
+            SkipReason.STALE,
+            f"newest {interval.code} candle opened {newest:%Y-%m-%d %H:%M} UTC, {age:.1f} intervals ago (limit 2)",
+        )
+
+    def _regime_ratio(self, symbol: str, at_ms: int) -> float | Skipped:
+        """Return the ratio that was known at `at_ms`, if it says that the market is ranging."""
+        interval = INTERVALS[REGIME_TIMEFRAME]
+        newest_ms = interval.newest_closed_ms(to_ms(self.now))
+        start_ms = interval.newest_closed_ms(at_ms) - (REGIME_CANDLES - 1) * interval.length_ms
+        candles, indicators = self.candle_store.between(self.venue, symbol, interval, start_ms, newest_ms)
+        if (fault := self._staleness(symbol, interval, candles)) is not None:
+            return fault
+        known = ratio_known_at(np.array([at_ms]), atr_ratio(indicators.atr), candles.open_ms, interval)
+        reading = read_regime(float(known[0]))
+        if reading.ratio is None:
+            values = int(
+                np.count_nonzero(~np.isnan(indicators.atr[candles.open_ms + interval.length_ms <= at_ms]))
+            )
+            detail = f"{min(values, REGIME_ATRS)} of {REGIME_ATRS} ATR values on {interval.code}"
+            return Skipped(symbol, SkipReason.REGIME_UNKNOWN, detail)
+        if reading.regime is Regime.TRENDING:
+            detail = (
+                f"ATR is {reading.ratio:.2f} × the mean of its last {REGIME_ATRS} (limit {TRENDING_ABOVE})"
+            )
+            return Skipped(symbol, SkipReason.TRENDING, detail)
+        return reading.ratio
+
+    def _setups(self, symbol: str, evidence: Evidence) -> list[Setup] | Skipped:
+        finds = [f for f in self.rule.find(evidence) if len(f.rows)]
+        if not finds:
+            return Skipped(symbol, SkipReason.NO_SIGNAL, self.rule.figures(evidence, 0))
+        instrument = self.store.instrument(self.venue, symbol)
+        if instrument is None:
+            return Skipped(
+                symbol, SkipReason.NO_CANDLES, "its tick size is not recorded: run `botbox record`"
+            )
+        setups = [
+            setup_of(
+                f,
+                0,
+                evidence,
+                rule=self.rule.id,
+                timeframe=self.interval.code,
+                instrument=instrument,
+                detected_at=self.now,
+            )
+            for f in finds
+        ]
+        sound = [setup for setup in setups if setup.level_fault() is None]
+        if not sound:
+            return Skipped(symbol, SkipReason.NO_SIGNAL, f"{setups[0].kind}, but {setups[0].level_fault()}")
+        return sound

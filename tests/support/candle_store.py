@@ -1,0 +1,77 @@
+"""Candles in memory: `ports.CandleStore` without a database."""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import numpy as np
+
+from botbox_cli.analysis.columns import NO_CANDLES, cut, cut_indicators
+from botbox_cli.analysis.indicators import indicators_of
+from botbox_cli.domain.account import Venue
+from botbox_cli.domain.candle import INTERVALS, Interval
+from botbox_cli.ports import CandleBatch, Indicators, Series
+
+Key = tuple[Venue, str, str]
+Columns = tuple[CandleBatch, Indicators]
+
+NO_INDICATORS = Indicators(*(np.empty(0) for _ in fields(Indicators)))
+
+
+class MemoryCandles:
+    """Keeps the columns of each series; `before_upsert` may raise in the place of a write, `after_upsert` after it."""
+
+    def __init__(self) -> None:
+        self.columns: dict[Key, Columns] = {}
+        self.upserts: list[int] = []
+        self.before_upsert: Callable[[], None] = lambda: None
+        self.after_upsert: Callable[[], None] = lambda: None
+
+    def put(self, venue: Venue, symbol: str, timeframe: str, candles: CandleBatch) -> None:
+        """Store candles as a recording would have, for a test that begins with them."""
+        self.columns[venue, symbol, timeframe] = candles, indicators_of(candles, INTERVALS[timeframe])
+
+    def series(self, venue: Venue) -> list[Series]:
+        return [
+            Series(symbol, code, len(candles.open_ms), int(candles.open_ms[0]), int(candles.open_ms[-1]))
+            for (of, symbol, code), (candles, _) in self.columns.items()
+            if of is venue
+        ]
+
+    def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
+        return self._all(venue, symbol, interval)[0].open_ms
+
+    def upsert(
+        self, venue: Venue, symbol: str, interval: Interval, candles: CandleBatch, indicators: Indicators
+    ) -> int:
+        assert len({len(getattr(candles, f.name)) for f in fields(CandleBatch)}) == 1
+        assert {len(getattr(indicators, f.name)) for f in fields(Indicators)} == {len(candles.open_ms)}
+        assert (np.diff(candles.open_ms) > 0).all()
+        assert len(candles.open_ms)
+        self.before_upsert()
+        self.upserts.append(len(candles.open_ms))
+        old, old_indicators = self._all(venue, symbol, interval)
+        times, rows = np.unique(np.concatenate([candles.open_ms, old.open_ms]), return_index=True)
+        self.columns[venue, symbol, interval.code] = (
+            CandleBatch(*_merged(candles, old, rows)),
+            Indicators(*_merged(indicators, old_indicators, rows)),
+        )
+        self.after_upsert()
+        return len(times) - len(old.open_ms)
+
+    def tail(self, venue: Venue, symbol: str, interval: Interval, limit: int) -> Columns:
+        candles, indicators = self._all(venue, symbol, interval)
+        return cut(candles, slice(-limit, None)), cut_indicators(indicators, slice(-limit, None))
+
+    def between(self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int) -> Columns:
+        candles, indicators = self._all(venue, symbol, interval)
+        first, after = np.searchsorted(candles.open_ms, [start_ms, end_ms + 1]).tolist()
+        return cut(candles, slice(first, after)), cut_indicators(indicators, slice(first, after))
+
+    def _all(self, venue: Venue, symbol: str, interval: Interval) -> Columns:
+        return self.columns.get((venue, symbol, interval.code), (NO_CANDLES, NO_INDICATORS))
+
+
+def _merged(
+    new: CandleBatch | Indicators, old: CandleBatch | Indicators, rows: np.ndarray
+) -> list[np.ndarray]:
+    return [np.concatenate([getattr(new, f.name), getattr(old, f.name)])[rows] for f in fields(new)]
