@@ -12,8 +12,8 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.trade import LIVING_TRADES, Trade
 from botbox_cli.errors import BotboxError, Conflict
 from botbox_cli.services.attend import Attended, Snapshot, attend
-from botbox_cli.services.book import TradeBook, add_fills, instrument_of, project, read_trade, with_fee_values
 from botbox_cli.services.desk import Desk
+from botbox_cli.services.late_fills import book_known_fills
 from botbox_cli.services.lease import Budget, Work, working_on
 
 FILLS_MARKER = "fills_seen_until"
@@ -126,37 +126,3 @@ def _new_fills(desk: Desk, trades: list[Trade]) -> list[Fill]:
     with desk.store.write(desk.account) as books:
         books.set_marker(FILLS_MARKER, now.isoformat())
     return fills
-
-
-def book_known_fills(desk: Desk, fills: list[Fill]) -> int:
-    """Book executions of orders that the books know and that are not booked yet; return how many were new.
-
-    This is how a fill is caught that came after its order had ended in the books.
-    """
-    late = 0
-    for book, new in _unbooked(desk, fills):
-        trade = book.trade
-        valued = with_fee_values(desk, trade, new)
-        instrument = instrument_of(desk, trade.symbol)
-        with desk.store.write(desk.account) as books:
-            late += add_fills(books, valued, desk.clock.now(), trade.id)
-            project(books, trade.id, instrument, desk.clock.now())
-    return late
-
-
-def _unbooked(desk: Desk, fills: list[Fill]) -> list[tuple[TradeBook, list[Fill]]]:
-    """Return the trades that `fills` belong to by their link ids, each with those that its books lack."""
-    by_trade: dict[int, list[Fill]] = {}
-    with desk.store.read(desk.account) as books:
-        for fill in fills:
-            order = books.order_by_link_id(fill.order_link_id)
-            if order is not None and order.symbol == fill.symbol:
-                by_trade.setdefault(order.trade_id, []).append(fill)
-        found = []
-        for trade_id, candidates in by_trade.items():
-            book = read_trade(books, trade_id)
-            known = {f.execution_id for f in book.fills}
-            new = [f for f in candidates if f.execution_id not in known]
-            if new:
-                found.append((book, new))
-        return found

@@ -1,0 +1,47 @@
+"""Executions that came after their order had ended in the books, or that a dead process never booked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from botbox_cli.domain.fill import Fill
+from botbox_cli.services.book import (
+    TradeBook,
+    add_fills,
+    instrument_of,
+    project,
+    read_trade,
+    with_fee_values,
+)
+from botbox_cli.services.desk import Desk
+
+
+def unbooked(desk: Desk, fills: Sequence[Fill]) -> list[tuple[TradeBook, list[Fill]]]:
+    """Return the trades that `fills` belong to by their link ids, each with those that its books lack."""
+    by_trade: dict[int, list[Fill]] = {}
+    found = []
+    with desk.store.read(desk.account) as books:
+        for fill in fills:
+            order = books.order_by_link_id(fill.order_link_id)
+            if order is not None and order.symbol == fill.symbol:
+                by_trade.setdefault(order.trade_id, []).append(fill)
+        for trade_id, candidates in by_trade.items():
+            book = read_trade(books, trade_id)
+            known = {f.execution_id for f in book.fills}
+            new = [f for f in candidates if f.execution_id not in known]
+            if new:
+                found.append((book, new))
+    return found
+
+
+def book_known_fills(desk: Desk, fills: Sequence[Fill]) -> int:
+    """Book executions of orders that the books know and that are not booked yet; return how many were new."""
+    late = 0
+    for book, new in unbooked(desk, fills):
+        trade = book.trade
+        valued = with_fee_values(desk, trade, new)
+        instrument = instrument_of(desk, trade.symbol)
+        with desk.store.write(desk.account) as books:
+            late += add_fills(books, valued, desk.clock.now(), trade.id)
+            project(books, trade.id, instrument, desk.clock.now())
+    return late

@@ -1,0 +1,265 @@
+"""Comparing the books with the exchange: every difference, each with a remedy; the safe ones applied on request.
+
+Safe are: booking a fill, adopting an order of ours, arming a missing stop. A sale never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.number import ZERO, plain
+from botbox_cli.domain.order import (
+    Order,
+    OrderReport,
+    OrderStatus,
+    OrderType,
+    Role,
+    parse_order_link_id,
+)
+from botbox_cli.domain.setup import Direction
+from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
+from botbox_cli.errors import BotboxError, NotFound
+from botbox_cli.services.book import TradeBook, books_of, instrument_of
+from botbox_cli.services.desk import Desk
+from botbox_cli.services.late_fills import book_known_fills, unbooked
+from botbox_cli.services.lease import Budget, Work, working_on
+from botbox_cli.services.protect import arm, fits, is_through, wanted_stop_qty
+from botbox_cli.services.settle import take_report
+
+LOOK_BACK = timedelta(days=7)
+"""How far back executions are compared for trades that have ended; living trades are compared from their start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing on which books and exchange disagree, and what to type about it."""
+
+    trade_id: int | None
+    kind: str
+    ours: str
+    theirs: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The document of `reconcile`: how many orders and positions agreed, what differs, what was mended."""
+
+    matched: int
+    differences: tuple[Difference, ...]
+    applied: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both sides, read once."""
+
+    living: list[TradeBook]
+    alive: dict[str, OrderReport]
+    fills: list[Fill]
+    balances: dict[str, Decimal]
+    known_links: dict[str, Order]
+
+
+def reconcile(desk: Desk, *, apply: bool = False) -> Reconciliation:
+    """Compare; with `apply`, mend what is safe and compare again."""
+    found = _compare(desk, _read(desk))
+    if not apply:
+        return found
+    for difference in found.differences:
+        _mend(desk, difference)
+    after = _compare(desk, _read(desk))
+    mended = tuple(d for d in found.differences if d not in after.differences)
+    return Reconciliation(after.matched, after.differences, mended)
+
+
+def _read(desk: Desk) -> _Sides:
+    now = desk.clock.now()
+    with desk.store.read(desk.account) as books:
+        living = books_of(books, books.trades(LIVING_TRADES))
+    since = min([now - LOOK_BACK, *(b.trade.created_at for b in living)])
+    alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
+    fills = desk.exchange.fills_since(since)
+    balances = {coin: balance.total for coin, balance in desk.exchange.wallet().items()}
+    with desk.store.read(desk.account) as books:
+        # Read after the exchange: what another process sends meanwhile is in the books before it is over there.
+        living = books_of(books, books.trades(LIVING_TRADES))
+        links = {*alive, *(f.order_link_id for f in fills)}
+        known = {link: order for link in links if (order := books.order_by_link_id(link)) is not None}
+    return _Sides(living, alive, fills, balances, known)
+
+
+def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
+    differences = [
+        *_unknown_orders(desk, sides),
+        *_unbooked_fills(desk, sides),
+        *_order_differences(sides),
+        *_stop_differences(desk, sides),
+        *_position_differences(desk, sides),
+    ]
+    agreeing = len(sides.living) + len(sides.alive.keys() & sides.known_links.keys())
+    return Reconciliation(max(0, agreeing - len(differences)), tuple(differences))
+
+
+def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
+    """Yield orders alive under an id that botbox makes, which these books do not know (or know as ended)."""
+    for link, report in sides.alive.items():
+        parsed = parse_order_link_id(link)
+        known = sides.known_links.get(link)
+        if parsed is None or (known is not None and known.is_open):
+            continue
+        theirs = f"{report.side} {plain(report.qty)} {report.symbol} ({link})"
+        if parsed[0] != desk.store.installation:
+            remedy = "another installation of botbox made it: run `botbox reconcile` there, or cancel it on the website"
+            yield Difference(None, "foreign_order", "not in these books", theirs, remedy)
+        elif known is not None:
+            remedy = "cancel it on the exchange's website: the books hold it as ended"
+            yield Difference(known.trade_id, "order_alive", str(known.status), theirs, remedy)
+        else:
+            remedy = "`botbox reconcile --apply` adopts it"
+            yield Difference(parsed[1], "unknown_order", "not in the books", theirs, remedy)
+
+
+def _unbooked_fills(desk: Desk, sides: _Sides) -> Iterator[Difference]:
+    for book, fills in unbooked(desk, sides.fills):
+        for fill in fills:
+            theirs = f"{fill.side} {plain(fill.qty)} at {plain(fill.price)} ({fill.execution_id})"
+            remedy = "`botbox reconcile --apply` books it"
+            yield Difference(book.trade.id, "fill_not_booked", fill.order_link_id, theirs, remedy)
+
+
+def _order_differences(sides: _Sides) -> Iterator[Difference]:
+    """Yield orders that the books hold as open and the exchange does not show as alive."""
+    for book in sides.living:
+        for order in book.open_orders:
+            if order.order_link_id in sides.alive:
+                continue
+            kind = "order_in_doubt" if order.status is OrderStatus.UNKNOWN else "order_missing"
+            ours = f"{order.role} {order.order_link_id} is {order.status}"
+            yield Difference(book.trade.id, kind, ours, "not alive", "`botbox monitor --once` settles it")
+
+
+def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
+    for book in sides.living:
+        trade = book.trade
+        if trade.status is not TradeStatus.OPEN:
+            continue
+        instrument = instrument_of(desk, trade.symbol)
+        qty = wanted_stop_qty(book, instrument)
+        stop = next((o for o in book.open_orders if o.role is Role.STOP), None)
+        report = sides.alive.get(stop.order_link_id) if stop is not None else None
+        ours = f"stop for {plain(qty)} {trade.base_coin} at {plain(trade.stop_loss)}"
+        if stop is None or report is None:
+            remedy = "`botbox reconcile --apply` or `botbox monitor --once` arms it"
+            yield Difference(trade.id, "missing_stop", ours, "none", remedy)
+        elif not fits(stop, report, trade, qty):
+            theirs = f"stop for {plain(report.qty - report.filled_qty)} at {report.trigger_price}"
+            remedy = (
+                f"`botbox monitor --once` puts ours back; `botbox trade {trade.id} --adopt-stop` takes theirs"
+            )
+            yield Difference(trade.id, "stop_differs", ours, theirs, remedy)
+
+
+def _position_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
+    """Yield coins of which the account has less than the open trades hold, or orders that filled more than is booked."""
+    held: dict[str, Decimal] = {}
+    for book in sides.living:
+        if book.trade.direction is Direction.LONG:
+            coin = book.trade.base_coin
+            held[coin] = held.get(coin, ZERO) + book.position.held
+        for order in book.open_orders:
+            report = sides.alive.get(order.order_link_id)
+            if report is not None and report.filled_qty > book.filled(order):
+                ours, theirs = plain(book.filled(order)), plain(report.filled_qty)
+                remedy = "`botbox monitor --once` books what is missing"
+                yield Difference(
+                    book.trade.id, "position_larger", f"{ours} filled", f"{theirs} filled", remedy
+                )
+    for coin, amount in held.items():
+        total = sides.balances.get(coin, ZERO)
+        if total < amount:
+            trade_id = next(b.trade.id for b in sides.living if b.trade.base_coin == coin)
+            remedy = "`botbox monitor --once` books sales made by hand; look at the wallet for coins that moved away"
+            yield Difference(
+                trade_id, "position_smaller", f"{plain(amount)} {coin}", f"{plain(total)} {coin}", remedy
+            )
+
+
+# -- mending
+
+
+def _mend(desk: Desk, difference: Difference) -> None:
+    """Apply the remedy of a difference if it is a safe one; what fails stays a difference."""
+    try:
+        if difference.kind == "fill_not_booked":
+            since = desk.clock.now() - LOOK_BACK
+            book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
+        elif difference.kind == "unknown_order":
+            _adopt(desk, difference)
+        elif difference.kind == "missing_stop" and difference.trade_id is not None:
+            with working_on(desk, difference.trade_id, Budget(desk.clock)) as work:
+                _arm_if_safe(work)
+    except BotboxError:
+        return
+
+
+def _started(desk: Desk, trade_id: int | None) -> datetime:
+    if trade_id is None:
+        return desk.clock.now()
+    with desk.store.read(desk.account) as books:
+        return books.trade(trade_id).created_at
+
+
+def _arm_if_safe(work: Work) -> None:
+    book = work.read()
+    quote = work.desk.exchange.quotes([book.trade.symbol]).get(book.trade.symbol)
+    instrument = instrument_of(work.desk, book.trade.symbol)
+    if book.open_orders or quote is None or is_through(book.trade, quote.last):
+        return
+    if instrument.is_sellable(wanted_stop_qty(book, instrument), quote.last):
+        arm(work)
+
+
+def _adopt(desk: Desk, difference: Difference) -> None:
+    """Take an order of ours that the books lost back into its trade, and book what it did."""
+    report = next(o for link, o in _alive(desk).items() if f"({link})" in difference.theirs)
+    parsed = parse_order_link_id(report.order_link_id)
+    assert parsed is not None, "only our own ids are adopted"
+    _, trade_id, role, attempt = parsed
+    with working_on(desk, trade_id, Budget(desk.clock)) as work:
+        with desk.store.write(desk.account) as books:
+            trade = books.trade(trade_id)
+            if trade.status not in LIVING_TRADES or trade.symbol != report.symbol:
+                raise NotFound(
+                    f"trade {trade_id} is {trade.status}: it can't take order {report.order_link_id}"
+                )
+            order = books.add_order(
+                Order(
+                    trade_id=trade_id,
+                    role=role,
+                    attempt=attempt,
+                    order_link_id=report.order_link_id,
+                    symbol=report.symbol,
+                    side=report.side,
+                    order_type=OrderType.STOP_MARKET if report.is_stop else OrderType.MARKET,
+                    qty=report.qty,
+                    status=OrderStatus.WORKING,
+                    created_at=report.created_at,
+                    updated_at=desk.clock.now(),
+                    trigger_price=report.trigger_price,
+                    exchange_order_id=report.exchange_order_id,
+                    sent_at=report.created_at,
+                    sends=1,
+                    reason="adopted from the exchange",
+                )
+            )
+            work.log(books, "adopted", f"{role} {order.order_link_id}")
+        take_report(work, order, report)
+
+
+def _alive(desk: Desk) -> dict[str, OrderReport]:
+    return {o.order_link_id: o for o in desk.exchange.open_orders()}
