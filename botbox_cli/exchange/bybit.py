@@ -86,15 +86,8 @@ class BybitExchange:
         return self._read(self._session.get_server_time, wire.server_time)
 
     def instruments(self, symbol: str | None = None) -> dict[str, Instrument]:
-        only = {"symbol": symbol} if symbol is not None else {}
-        try:
-            return self._read(
-                lambda: self._session.get_instruments_info(category="spot", **only), wire.instruments
-            )
-        except ExchangeRejected as e:
-            if only and e.ret_code in codes.NO_SUCH_SYMBOL:
-                return {}
-            raise
+        pairs = self._of_symbol(self._session.get_instruments_info, symbol, wire.instruments)
+        return {name: pair for name, pair in pairs.items() if symbol in (None, name)}
 
     def candles(
         self, symbol: str, interval: Interval, *, start_ms: int | None, end_ms: int | None
