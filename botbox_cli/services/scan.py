@@ -22,9 +22,6 @@ from botbox_cli.ports import CandleBatch, CandleStore, Clock, Exchange, Indicato
 from botbox_cli.services.invalidate import Invalidated, invalidate
 from botbox_cli.services.lookup import interval_of
 
-REGIME_CANDLES = REGIME_ATRS + 14
-"""Regime candles read: those behind one reading and, to say how many are missing, the warm-up before them."""
-
 
 class SkipReason(StrEnum):
     """Why a symbol has no new setup."""
@@ -172,17 +169,18 @@ class _Look:
         """Return the ratio that was known at `at_ms`, if it says that the market is ranging."""
         interval = INTERVALS[REGIME_TIMEFRAME]
         newest_ms = interval.newest_closed_ms(to_ms(self.now))
-        start_ms = interval.newest_closed_ms(at_ms) - (REGIME_CANDLES - 1) * interval.length_ms
+        start_ms = interval.newest_closed_ms(at_ms) - (REGIME_ATRS - 1) * interval.length_ms
         candles, indicators = self.candle_store.between(self.venue, symbol, interval, start_ms, newest_ms)
         if (fault := self._staleness(symbol, interval, candles)) is not None:
             return fault
         known = ratio_known_at(np.array([at_ms]), atr_ratio(indicators.atr), candles.open_ms, interval)
         reading = read_regime(float(known[0]))
         if reading.ratio is None:
-            values = int(
-                np.count_nonzero(~np.isnan(indicators.atr[candles.open_ms + interval.length_ms <= at_ms]))
-            )
-            detail = f"{min(values, REGIME_ATRS)} of {REGIME_ATRS} ATR values on {interval.code}"
+            lacking = np.isnan(indicators.atr[candles.open_ms + interval.length_ms <= at_ms])
+            values = int(np.argmax(lacking[::-1])) if lacking.any() else len(lacking)
+            detail = f"{values} of {REGIME_ATRS} ATR values on {interval.code} without a gap"
+            if values == REGIME_ATRS:
+                detail = f"no movement in {REGIME_ATRS} candles of {interval.code}"
             return Skipped(symbol, SkipReason.REGIME_UNKNOWN, detail)
         if reading.regime is Regime.TRENDING:
             detail = (
