@@ -8,7 +8,7 @@ from typing import Any
 
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.faults import Broken, FaultyExchange
-from botbox_cli.exchange.paper.protocol import MarketUnavailable, Reply, Request, to_ms
+from botbox_cli.exchange.paper.protocol import Reply, Request, Unavailable, to_ms
 
 _METHODS = {
     "get_server_time": ("GET", "/v5/market/time"),
@@ -81,7 +81,7 @@ class DirectSession:
         headers = {"X-BAPI-TIMESTAMP": str(self._timestamp()), "X-BAPI-RECV-WINDOW": self._recv_window}
         try:
             reply = self._exchange.handle(Request(method, path, kept, headers))
-        except (Broken, MarketUnavailable) as error:
+        except (Broken, Unavailable) as error:
             self._raise_network_error(error)
         body = reply.body
         if reply.status != 200 or isinstance(body, str) or body["retCode"]:
@@ -89,10 +89,10 @@ class DirectSession:
         assert isinstance(body, dict), "anything else was raised"
         return body
 
-    def _raise_network_error(self, error: Broken | MarketUnavailable) -> None:
+    def _raise_network_error(self, error: Broken | Unavailable) -> None:
         from botbox_cli.exchange.paper.transport import as_network_error
 
-        if isinstance(error, MarketUnavailable):
+        if isinstance(error, Unavailable):
             raise as_network_error("refused") from error
         if error.how == "timeout" and error.seconds:
             self._exchange.clock.sleep(error.seconds)

@@ -75,12 +75,11 @@ class PaperExchange:
         """Answer one request, at the clock's moment or at `at_ms`. `effects` befall the order that it creates, if any.
 
         Raises:
-            MarketUnavailable: When prices were needed and their source is silent; nothing has changed.
+            Unavailable: When prices were needed and their source is silent; nothing has changed.
         """
         now_ms = self._moment(at_ms)
         if self._limits.is_banned(now_ms):
             return Reply(403, {}, "403, access too frequent")
-        headers: dict[str, str] = {}
         try:
             public = _PUBLIC.get(request.path)
             if public is not None and request.method == "GET":
@@ -92,10 +91,20 @@ class PaperExchange:
                 if self._checks_signature:
                     auth.check_signature(request, self.identity)
                 with self._lock:
-                    result, now_ms = self._answer_signed(route, request, effects, headers, at_ms)
+                    return self._answer_signed(route, request, effects, at_ms)
         except Refusal as refusal:
-            return Reply(refusal.status, headers, _body(refusal.code, refusal.message, {}, now_ms))
-        return Reply(200, headers, _body(0, "OK", result, now_ms))
+            return _refused(refusal, {}, now_ms)
+        return Reply(200, {}, _body(0, "OK", result, now_ms))
+
+    def restart(self) -> None:
+        """Restart the service: order/realtime forgets what is closed, and only history still has it."""
+        with self._lock:
+            account = self._books.begin()
+
+            def forget() -> None:
+                account.restarted_ms = to_ms(self.clock.now())
+
+            self._within(forget)
 
     def look(self) -> tuple[list[Json], list[Json]]:
         """Return all order rows and all execution rows, oldest first, as of now: for those who check the books."""
@@ -125,16 +134,12 @@ class PaperExchange:
         return answer(self._public, request.params, now_ms)
 
     def _answer_signed(
-        self,
-        route: Route,
-        request: Request,
-        effects: Effects | None,
-        headers: dict[str, str],
-        at_ms: int | None,
-    ) -> tuple[Json, int]:
+        self, route: Route, request: Request, effects: Effects | None, at_ms: int | None
+    ) -> Reply:
         account = self._books.begin()
         # Taken here, not before: a request that waited for its turn longer than its recv_window comes too late.
         now_ms = self._moment(at_ms)
+        headers: dict[str, str] = {}
 
         def work() -> Json:
             if self._checks_signature or request.headers.get("X-BAPI-TIMESTAMP"):
@@ -149,7 +154,10 @@ class PaperExchange:
                 _check_category(request.params)
             return route.answer(self, Call(request.params, now_ms, effects, account, trading, views))
 
-        return self._within(work), now_ms
+        try:
+            return Reply(200, headers, _body(0, "OK", self._within(work), now_ms))
+        except Refusal as refusal:
+            return _refused(refusal, headers, now_ms)
 
     def _within(self, work: Callable[[], Any]) -> Any:
         """Do the work of a transaction that has begun: a refusal is an outcome like any other, a failure undoes all."""
@@ -223,7 +231,7 @@ class PaperExchange:
         }
 
     def user_setting(self, call: Call) -> Json:
-        return {"lpaSpot": False, "lpaPerp": False, "smsef": call.account.fee_in_mnt, "fmsef": False}
+        return {"lpaSpot": False, "lpaPerp": False, "smsef": self._terms.fee_in_mnt, "fmsef": False}
 
     def key_information(self, call: Call) -> Json:
         identity = self.identity
@@ -340,6 +348,10 @@ class PaperExchange:
         if not any(paid):
             raise Refusal(176016, "No repayment required")
         return {"resultStatus": "SU"}
+
+
+def _refused(refusal: Refusal, headers: dict[str, str], now_ms: int) -> Reply:
+    return Reply(refusal.status, headers, _body(refusal.code, refusal.message, {}, now_ms))
 
 
 def _check_category(params: Mapping[str, Any]) -> None:

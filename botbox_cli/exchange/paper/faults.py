@@ -188,7 +188,7 @@ class FaultyExchange:
 
         Raises:
             Broken: When the connection breaks.
-            MarketUnavailable: As the exchange itself.
+            Unavailable: As the exchange itself.
         """
         with self._lock:
             rules = self.schedule.befall(request)

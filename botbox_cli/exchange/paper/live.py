@@ -9,7 +9,7 @@ from typing import Any
 from botbox_cli.exchange.paper.candles import MINUTE_MS, Candle
 from botbox_cli.exchange.paper.instrument import Instrument
 from botbox_cli.exchange.paper.market import Book, Move, made_book
-from botbox_cli.exchange.paper.protocol import MarketUnavailable, Refusal
+from botbox_cli.exchange.paper.protocol import Refusal, Unavailable
 
 Fetch = Callable[[str, Mapping[str, str]], Mapping[str, Any]]
 
@@ -27,7 +27,7 @@ class LiveMarket:
     def __init__(self, fetch: Fetch) -> None:
         """Take a function from (path, query) to the body of the answer.
 
-        It may raise OSError (which requests' exceptions are), ValueError for what is no JSON, or MarketUnavailable.
+        It may raise OSError (which requests' exceptions are), ValueError for what is no JSON, or Unavailable.
         """
         self._fetch = fetch
 
@@ -85,7 +85,7 @@ class LiveMarket:
         try:
             body = self._fetch(path, {"category": "spot", **query})
         except (OSError, ValueError) as error:
-            raise MarketUnavailable(f"the source of live prices does not answer {path}") from error
+            raise Unavailable(f"the source of live prices does not answer {path}") from error
         if body.get("retCode"):
             raise Refusal(int(body["retCode"]), str(body.get("retMsg", "")))
         result: dict[str, Any] = body["result"]

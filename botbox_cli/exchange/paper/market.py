@@ -48,7 +48,7 @@ class Market(Protocol):
     """A source of prices. Times are Unix milliseconds; an unknown symbol is never asked for.
 
     Raises:
-        MarketUnavailable: from any method, when the source does not answer.
+        Unavailable: from any method, when the source does not answer.
         Refusal: from any method, when the source itself refuses.
     """
 

@@ -63,8 +63,8 @@ class Refusal(Exception):
         self.status = status
 
 
-class MarketUnavailable(Exception):
-    """The source of prices does not answer. Nothing was accepted, filled or changed by the request that met it."""
+class Unavailable(Exception):
+    """The source of prices does not answer, or the state file is not free. The request that met it changed nothing."""
 
 
 def to_ms(moment: datetime) -> int:

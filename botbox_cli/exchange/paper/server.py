@@ -1,7 +1,8 @@
 """The paper exchange over HTTP on loopback: `botbox sandbox`, and the tests' host.
 
 Beside Bybit's paths it has `/sandbox/…`: POST price {symbol, price} (scripted prices), POST faults (a schedule), POST
-advance {seconds} (a replay or manual clock), GET state (all orders and executions).
+advance {seconds} (a replay or manual clock), POST restart (realtime
+forgets closed orders), GET state (all orders and executions).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from botbox_cli.exchange.paper.clocks import WallClock
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.faults import Broken, FaultSchedule, FaultyExchange
 from botbox_cli.exchange.paper.number import parse
-from botbox_cli.exchange.paper.protocol import MarketUnavailable, Reply, Request, to_ms
+from botbox_cli.exchange.paper.protocol import Reply, Request, Unavailable, to_ms
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 
 # How long a connection hangs on a timeout fault that does not say: longer than any client waits.
@@ -117,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self._reply(method, text))
         except Broken as broken:
             self._break(broken)
-        except MarketUnavailable as error:
+        except Unavailable as error:
             self._send(Reply(503, {}, f"<html><body>{error}</body></html>"))
 
     def _reply(self, method: str, text: str) -> Reply:
@@ -125,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             params = json.loads(text) if text else {}
         except ValueError:
+            params = None
+        if not isinstance(params, dict):
             return Reply(200, {}, {"retCode": 10001, "retMsg": "Request parameter error: body", "result": {}})
         if parts.path.startswith("/sandbox/"):
             return _control(self.server.sandbox, method, parts.path, params)
@@ -162,6 +165,7 @@ def _control(sandbox: Sandbox, method: str, path: str, params: dict[str, Any]) -
         ("POST", "/sandbox/price"): _set_price,
         ("POST", "/sandbox/faults"): _set_faults,
         ("POST", "/sandbox/advance"): _advance,
+        ("POST", "/sandbox/restart"): _restart,
         ("GET", "/sandbox/state"): _state,
     }
     action = actions.get((method, path))
@@ -198,6 +202,11 @@ def _advance(sandbox: Sandbox, params: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("seconds must be a number, not below 0")
     clock.sleep(seconds)
     return {"now": clock.now().isoformat()}
+
+
+def _restart(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:
+    sandbox.exchange.restart()
+    return {}
 
 
 def _state(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -126,13 +125,13 @@ class Account:
         self.orders: dict[str, Order] = {}
         self.by_link: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
-        self.recent_closed: deque[Order] = deque(maxlen=RECENT_CLOSED)
+        self.recent_closed: dict[str, Order] = {}
         self.executions: list[Execution] = []
         self.of_order: dict[str, list[Execution]] = {}
         self.counter = 0
         self.advanced_ms: int | None = None
         self.margin_mode = False
-        self.fee_in_mnt = False
+        self.restarted_ms = 0
         self.has_lagged = False
         self.dirty_orders: dict[str, Order] = {}
         self.new_executions: list[Execution] = []
@@ -154,7 +153,7 @@ class Account:
         self.dirty_orders[order.order_id] = order
         if not order.is_open and self.open.pop(order.order_id, None) is not None:
             order.closed_ms = now_ms
-            self.recent_closed.append(order)
+            self._keep_closed(order)
 
     def record(self, execution: Execution) -> None:
         """Take a new fill into the books."""
@@ -182,7 +181,12 @@ class Account:
         if order.is_open:
             self.open[order.order_id] = order
         else:
-            self.recent_closed.append(order)
+            self._keep_closed(order)
+
+    def _keep_closed(self, order: Order) -> None:
+        self.recent_closed[order.order_id] = order
+        if len(self.recent_closed) > RECENT_CLOSED:
+            del self.recent_closed[next(iter(self.recent_closed))]
 
     def _index_execution(self, execution: Execution) -> None:
         self.executions.append(execution)

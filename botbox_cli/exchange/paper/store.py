@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from botbox_cli.exchange.paper.identity import IN_MEMORY, Identity, connect, read_identity
+from botbox_cli.exchange.paper.protocol import Unavailable
 from botbox_cli.exchange.paper.state import Account, Effects, Execution, Lag, Order
 
 OPENING: Mapping[str, Decimal] = {"USDT": Decimal(10000)}
@@ -28,7 +30,7 @@ CREATE TABLE IF NOT EXISTS balances (
     wallet TEXT NOT NULL, locked TEXT NOT NULL, borrowed TEXT NOT NULL, interest TEXT NOT NULL
 ) STRICT;
 """
-_SETTINGS = ("counter", "advanced_ms", "margin_mode", "fee_in_mnt")
+_SETTINGS = ("counter", "advanced_ms", "margin_mode", "restarted_ms")
 
 
 class Books(Protocol):
@@ -92,7 +94,10 @@ class FileBooks:
         self._connection.close()
 
     def begin(self) -> Account:
-        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"the state file of the paper exchange is not free: {error}") from error
         version = int(self._setting("version") or 0)
         if version != self._version:
             self._load_since(self._version)

@@ -37,8 +37,10 @@ _COUNTED_FILTERS = ("tpslOrder", "StopOrder")
 class Terms:
     """How this exchange behaves where Bybit's behaviour varies or tests want it different.
 
-    `value_buy_status` is how a market buy by value ends when less than one step of it stays unspent: captures show both
-    `PartiallyFilledCanceled` and `Filled`. `hourly_interest` is charged on borrowed coins at each full hour.
+    `value_buy_status` is how a market buy by value ends when less than one step of it stays unspent: captures show
+    both `PartiallyFilledCanceled` and `Filled`. `fee_in_mnt` takes fees in MNT, at `mnt_price` USDT, while there is
+    enough of it. `hourly_interest` is charged on borrowed coins at each full hour; at most (`spot_leverage` − 1) × net
+    worth may be borrowed.
     """
 
     taker_fee: Decimal = Decimal("0.001")
@@ -47,6 +49,7 @@ class Terms:
     cancel_delay_ms: int = 0
     lag: Lag = field(default_factory=Lag)
     value_buy_status: str = "PartiallyFilledCanceled"
+    fee_in_mnt: bool = False
     mnt_price: Decimal = Decimal("0.7")
     hourly_interest: Decimal = Decimal("0.000005")
     spot_leverage: Decimal = Decimal(3)
@@ -146,6 +149,7 @@ class Trading:
         instrument = self._known(order.symbol)
         last = self._market.last(order.symbol, now_ms)
         assert last is not None, "an order exists on this symbol, so it has traded"
+        book = self._market.book(instrument, now_ms)
         draft = _amended(order, params, last, instrument)
         if draft.qty <= order.cum_qty:
             raise Refusal(170313, "The modified contract quantity cannot be less than to the filled quantity")
@@ -156,6 +160,8 @@ class Trading:
             order.rising = draft.trigger_price > last
         order.active_ms = now_ms
         self.account.touch(order, now_ms)
+        if order.status != "Untriggered":
+            self._match_limit(order, instrument, book, now_ms)
         return order
 
     def repay(self, coin: str, amount: Decimal | None) -> Decimal:
@@ -408,7 +414,7 @@ class Trading:
         self.account.touch(order, now_ms)
 
     def _take(self, order: Order, instrument: Instrument, book: Book, bound: Bound) -> Taken:
-        wanted = order.qty
+        wanted = order.qty - (order.cum_value if order.by_value else order.cum_qty)
         cut = order.effects.fill_fraction if order.effects else None
         if cut is not None:
             step = instrument.quote_step if order.by_value else instrument.base_step
@@ -512,7 +518,7 @@ class Trading:
     def _charge(self, got_coin: str, fee: Decimal, quote_fee: Decimal) -> tuple[str, Decimal]:
         """Take the fee out of the received coin, or out of MNT where that is switched on and suffices."""
         ledger = self.account.ledger
-        if self.account.fee_in_mnt:
+        if self._terms.fee_in_mnt:
             in_mnt = (quote_fee / self._terms.mnt_price).quantize(Decimal("1E-8"), ROUND_UP)
             if ledger.free("MNT") >= in_mnt:
                 ledger.of("MNT").wallet -= in_mnt
@@ -525,7 +531,7 @@ class Trading:
         used = min(order.locked, amount)
         order.locked -= used
         balance.locked -= used
-        missing = amount - used - balance.free
+        missing = amount - balance.free
         if missing > ZERO:
             assert order.is_leverage, "an order without leverage spends what it locked or what is free"
             self.account.ledger.borrow(coin, missing)

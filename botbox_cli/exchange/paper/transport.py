@@ -16,7 +16,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.faults import Broken, FaultyExchange
-from botbox_cli.exchange.paper.protocol import MarketUnavailable, Reply, Request
+from botbox_cli.exchange.paper.protocol import Reply, Request, Unavailable
 
 HOST = "https://paper.invalid"
 
@@ -52,7 +52,7 @@ class PaperAdapter(BaseAdapter):
             if broken.how == "timeout" and broken.seconds:
                 self._exchange.clock.sleep(broken.seconds)
             raise as_network_error(broken.how, request) from broken
-        except MarketUnavailable as error:
+        except Unavailable as error:
             raise as_network_error("refused", request) from error
         return _response(request, reply)
 

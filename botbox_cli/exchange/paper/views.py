@@ -56,6 +56,7 @@ class Views:
             order
             for order in seen
             if order is not None
+            and (order.is_open or self._is_recent(order))
             and (by_id or (order.is_open == (open_only == "0") and self._matches(order, params)))
         )
         page, more = _page(shown, params, limit, lambda order: order.number, self._number_of)
@@ -156,8 +157,12 @@ class Views:
         orders = list(self._account.open.values())
         # What has only just closed may still be seen as open.
         if open_only != "0" or self._lag.realtime_ms or self._account.has_lagged:
-            orders += self._account.recent_closed
+            orders += self._account.recent_closed.values()
         return sorted(orders, key=lambda order: order.number, reverse=True)
+
+    def _is_recent(self, order: Order) -> bool:
+        closed_ms = order.closed_ms or 0
+        return order.order_id in self._account.recent_closed and closed_ms >= self._account.restarted_ms
 
     def _named(self, params: Mapping[str, Any]) -> list[Order]:
         order = self._trading.find(params)
