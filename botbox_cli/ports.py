@@ -93,6 +93,14 @@ class Exchange(Protocol):
         """Return the taker fee as a fraction."""
         ...
 
+    def is_margin_on(self) -> bool:
+        """Tell whether spot margin is switched on for the account."""
+        ...
+
+    def repay(self, coin: str, amount: Decimal) -> None:
+        """Pay borrowed coins back from the wallet, once; look at the wallet afterwards."""
+        ...
+
     def order_request(self, request: OrderRequest) -> dict[str, str]:
         """Return the exact parameters that `place` would send; nothing is sent."""
         ...

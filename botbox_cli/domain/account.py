@@ -48,12 +48,17 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Holdings of one coin: `total` includes what open orders lock, `debt` is what was borrowed."""
+    """Holdings of one coin: `total` includes what open orders lock; `debt` was borrowed, `interest` is owed on it."""
 
     coin: str
     total: Decimal
     locked: Decimal = ZERO
     debt: Decimal = ZERO
+    interest: Decimal = ZERO
+
+    @property
+    def owed(self) -> Decimal:
+        return self.debt + self.interest
 
     @property
     def free(self) -> Decimal:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import HUNDRED, ZERO
+from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import Position, Trade, TradeStatus
 
 
@@ -26,11 +27,14 @@ class Pnl:
 def pnl_of(trade: Trade, position: Position, fills: Iterable[Fill]) -> Pnl:
     """Return the realised result of `trade`: gross = exited × (exit − entry), pnl = gross − fees.
 
-    Dust is carried at entry price, neither gain nor loss. Fees whose worth is not known yet count as nothing.
+    Dust is carried at entry price, neither gain nor loss. Fees whose worth is not known yet count as nothing; the
+    interest of a short counts among the fees, at its exit price.
     """
     fees = sum((f.fees_quote or ZERO for f in fills), ZERO)
     entry, exit_ = position.entry_price, position.exit_price
-    dust = position.held if trade.status is TradeStatus.CLOSED else None
+    dust = _dust(trade, position) if trade.status is TradeStatus.CLOSED else None
+    if exit_ is not None:
+        fees += trade.interest * exit_
     if entry is None or exit_ is None:
         return Pnl(None, fees, None, None, None, dust)
     gross = position.exited * (exit_ - entry) * trade.direction.sign
@@ -38,6 +42,11 @@ def pnl_of(trade: Trade, position: Position, fills: Iterable[Fill]) -> Pnl:
     risk = position.entered * abs(entry - trade.initial_stop)
     percent = pnl / position.entry_value * HUNDRED
     return Pnl(gross, fees, pnl, percent, pnl / risk if risk else None, dust)
+
+
+def _dust(trade: Trade, position: Position) -> Decimal:
+    """Return the base coin left over: unsold of a long; bought beyond debt and interest of a short."""
+    return position.held if trade.direction is Direction.LONG else -position.held - trade.interest
 
 
 def open_risk(trade: Trade, position: Position) -> Decimal:

@@ -38,7 +38,7 @@ class Statistics:
 
 
 def statistics_of(results: Sequence[Result]) -> Statistics:
-    """Return the statistics of `results`, which come in the order of their exits. A P&L of zero is neither win nor loss."""
+    """Return the statistics of `results`, in the order of their exits. A P&L of zero is neither win nor loss."""
     gains = [r.pnl for r in results if r.pnl > 0]
     losses = [-r.pnl for r in results if r.pnl < 0]
     multiples = [r.r_multiple for r in results if r.r_multiple is not None]

@@ -39,7 +39,8 @@ class Trade:
     """One trade. `stop_loss` is the level now, `initial_stop` the one R is measured by.
 
     `tp1_done` is set once the TP1 share has been sold. `close_reason` is set when the exit is decided.
-    `detail` is the newest thing worth telling the person (a failure, a missing stop).
+    `detail` is the newest thing worth telling the person (a failure, a missing stop). `interest` is what a short owed
+    in base coin beyond what it had borrowed, when it was paid back.
     """
 
     setup_id: int
@@ -59,6 +60,7 @@ class Trade:
     close_reason: str = ""
     tp1_done: bool = False
     detail: str = ""
+    interest: Decimal = ZERO
     id: int = 0
 
     @property

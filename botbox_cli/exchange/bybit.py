@@ -139,7 +139,15 @@ class BybitExchange:
                 raise
         return DEFAULT_FEE_RATE
 
+    def is_margin_on(self) -> bool:
+        return self._read(self._session.spot_margin_trade_get_status_and_leverage, wire.is_margin_on)
+
     # -- writes
+
+    def repay(self, coin: str, amount: Decimal) -> None:
+        self._ask(
+            lambda: self._session.manual_no_convert_repay(coin=coin, amount=plain(amount)), Request.PLACE
+        )
 
     def order_request(self, request: OrderRequest) -> dict[str, str]:
         params = {

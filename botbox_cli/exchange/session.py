@@ -57,6 +57,10 @@ class Session(Protocol):
 
     def get_executions(self, **params: Any) -> Any: ...
 
+    def spot_margin_trade_get_status_and_leverage(self) -> Any: ...
+
+    def manual_no_convert_repay(self, **params: Any) -> Any: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -147,7 +151,7 @@ def make_http(access: Access, clock: Clock) -> HTTP:
     client = http.client
     # A redirect would carry the key to another host and could send an order twice.
     client.max_redirects = 0
-    if _is_loopback(http.endpoint):
+    if is_loopback(http.endpoint):
         client.trust_env = False
     carrier = access.adapter or HTTPAdapter(pool_connections=10, pool_maxsize=10, max_retries=0)
     client.mount("https://", carrier)
@@ -232,6 +236,6 @@ def _silence() -> None:
         logger.setLevel(logging.CRITICAL + 1)
 
 
-def _is_loopback(endpoint: str) -> bool:
+def is_loopback(endpoint: str) -> bool:
     host = urlsplit(endpoint).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")

@@ -191,7 +191,13 @@ def balance(row: Row) -> Balance:
         total=_decimal(row, "walletBalance") or ZERO,
         locked=sum((_decimal(row, key) or ZERO for key in kept), ZERO),
         debt=debt if debt is not None else _decimal(row, "borrowAmount") or ZERO,
+        interest=_decimal(row, "accruedInterest") or ZERO,
     )
+
+
+def is_margin_on(body: Any) -> bool:
+    """Tell whether spot margin is switched on."""
+    return _text(result_of(body), "spotMarginMode") == "1"
 
 
 def taker_fee_rate(body: Any, symbol: str) -> Decimal:

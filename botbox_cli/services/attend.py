@@ -11,9 +11,10 @@ from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
 from botbox_cli.errors import NotFound, OutcomeUnknown, StopMissing
-from botbox_cli.services.book import TradeBook, close_books, instrument_of, read_trade
+from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leave import exit_in_doubt, finish, leave
+from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales
 from botbox_cli.services.protect import (
     arm,
@@ -234,10 +235,8 @@ def _arm_or_get_out(work: Work, price: Decimal) -> None:
 
 def _give_up_dust(work: Work) -> None:
     """Close a trade of which nothing can be sold; an entry still at work may yet add to it."""
-    if work.read().open_orders:
-        return
-    with work.desk.store.write(work.desk.account) as books:
-        close_books(books, read_trade(books, work.trade_id), work.desk.clock.now(), TOO_SMALL)
+    if not work.read().open_orders:
+        close_out(work, TOO_SMALL)
 
 
 # -- leaving

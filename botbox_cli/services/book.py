@@ -11,7 +11,7 @@ from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderStatus, Role
-from botbox_cli.domain.setup import SetupStatus
+from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import (
     CLOSED_BY_HAND,
     STOP_LOSS_HIT,
@@ -130,6 +130,8 @@ def _project_exit(books: Books, book: TradeBook, instrument: Instrument, at: dat
     trade = book.trade
     if trade.status not in (TradeStatus.OPEN, TradeStatus.CLOSING) or book.open_orders:
         return
+    if trade.direction is Direction.SHORT:
+        return  # flat once what it borrowed is paid back, see `margin.close_out`
     if instrument.floor_qty(book.position.held) <= 0:
         close_books(books, book, at)
 

@@ -10,8 +10,9 @@ from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
 from botbox_cli.errors import BotboxError, ExchangeRejected, OutcomeUnknown
-from botbox_cli.services.book import TradeBook, close_books, instrument_of, read_trade
+from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
+from botbox_cli.services.margin import close_out
 from botbox_cli.services.protect import arm, clear_stops, is_through, wanted_stop_qty
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen
@@ -131,8 +132,7 @@ def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
         return
     instrument = instrument_of(desk, book.trade.symbol)
     if not instrument.is_sellable(wanted_stop_qty(book, instrument), price):
-        with desk.store.write(desk.account) as books:
-            close_books(books, read_trade(books, work.trade_id), desk.clock.now(), TOO_SMALL)
+        close_out(work, TOO_SMALL)
         return
     with desk.store.write(desk.account) as books:
         changes = {"tp1_done": True, "stop_loss": break_even(book, instrument)} if took_profit else {}

@@ -25,6 +25,7 @@ from botbox_cli.services.brakes import (
     check_symbol,
 )
 from botbox_cli.services.desk import Desk
+from botbox_cli.services.margin import check_margin, check_own_coins
 
 BLIND_FEE_RATE = Decimal("0.001")
 """Bybit's default spot taker fee, where the exchange does not tell (demo)."""
@@ -93,7 +94,10 @@ class Planner:
         return f"{self.setup.status}, good until {self.setup.expires_at:%Y-%m-%d %H:%M} UTC"
 
     def _check_direction(self) -> str:
-        return check_direction(self.desk, self.setup)
+        direction = check_direction(self.desk, self.setup)
+        if self.setup.direction is Direction.SHORT:
+            check_margin(self.desk)
+        return direction
 
     def _check_books(self) -> str:
         with self.desk.store.read(self.desk.account) as books:
@@ -135,6 +139,12 @@ class Planner:
                 code="not_tradable",
             )
         self.instrument = found
+        if self.setup.direction is Direction.SHORT and found.margin_trading not in ("both", "utaOnly"):
+            raise Denied(
+                f"{found.base_coin} can't be borrowed on the exchange now",
+                "trade it long",
+                code="not_borrowable",
+            )
         desk.store.save_instruments(desk.account.venue, [found], desk.clock.now())
         return f"tick {plain(found.tick_size)}, lot {plain(found.lot_size)}, least value {plain(found.min_value)}"
 
@@ -172,9 +182,12 @@ class Planner:
 
     def _check_size(self) -> str:
         desk, policy = self.desk, self.desk.policy
-        balance = desk.exchange.wallet().get(self.instrument.quote_coin)
+        wallet = desk.exchange.wallet()
+        balance = wallet.get(self.instrument.quote_coin)
         total, free = (balance.total, balance.free) if balance else (ZERO, ZERO)
+        base_coin = self.instrument.base_coin
         with desk.store.read(desk.account) as books:
+            check_own_coins(books, base_coin, self.setup.direction, wallet.get(base_coin))
             equity = total + invested(books, self.instrument.quote_coin)
         self.sizing = size(
             self.instrument,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.number import ZERO, ceil_to_step
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import Trade
@@ -26,15 +27,16 @@ STOP_TRIES = 3
 STOP_LIMIT_S = 9.0
 """Long enough for one lost answer to be settled behind the fence and sent again."""
 CANCEL_LIMIT_S = 9.0
+BUY_BACK_FACTOR = Decimal("1.002")
+"""A short buys back more than it owes: the fee is taken from the coins bought (0.1 %), and interest has come on top."""
 
 
 def wanted_stop_qty(book: TradeBook, instrument: Instrument) -> Decimal:
-    """Return what a stop must cover: what is held, floored to the lot for a sale, raised for a buy-back."""
+    """Return what a stop must cover: what is held, floored to the lot; for a short what buys back all it owes."""
     held = book.position.held
     if book.trade.direction is Direction.LONG:
         return instrument.floor_qty(held)
-    floored = instrument.floor_qty(held)
-    return floored if floored == held else floored + instrument.lot_size
+    return ceil_to_step(max(ZERO, held) * BUY_BACK_FACTOR, instrument.lot_size)
 
 
 def fits(order: Order, report: OrderReport, trade: Trade, qty: Decimal) -> bool:

@@ -99,7 +99,7 @@ def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
         *_unbooked_fills(desk, sides),
         *_order_differences(sides),
         *_stop_differences(desk, sides),
-        *_position_differences(desk, sides),
+        *_position_differences(sides),
     ]
     agreeing = len(sides.living) + len(sides.alive.keys() & sides.known_links.keys())
     return Reconciliation(max(0, agreeing - len(differences)), tuple(differences))
@@ -164,8 +164,8 @@ def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             yield Difference(trade.id, "stop_differs", ours, theirs, remedy)
 
 
-def _position_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
-    """Yield coins of which the account has less than the open trades hold, or orders that filled more than is booked."""
+def _position_differences(sides: _Sides) -> Iterator[Difference]:
+    """Yield coins of which the account has less than the trades hold, and orders that filled more than is booked."""
     held: dict[str, Decimal] = {}
     for book in sides.living:
         if book.trade.direction is Direction.LONG:

@@ -231,6 +231,7 @@ class Trades(Base, table=True):
     exit_time: datetime | None = _time()
     close_reason: str
     tp1_done: bool
+    interest: Decimal = _money()
     detail: str
 
 

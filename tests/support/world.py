@@ -37,6 +37,8 @@ _ROUTES = {
     "get_api_key_information": ("GET", "/v5/user/query-api"),
     "get_wallet_balance": ("GET", "/v5/account/wallet-balance"),
     "get_fee_rates": ("GET", "/v5/account/fee-rate"),
+    "spot_margin_trade_get_status_and_leverage": ("GET", "/v5/spot-margin-trade/state"),
+    "manual_no_convert_repay": ("POST", "/v5/account/no-convert-repay"),
     "place_order": ("POST", "/v5/order/create"),
     "cancel_order": ("POST", "/v5/order/cancel"),
     "get_open_orders": ("GET", "/v5/order/realtime"),

@@ -190,6 +190,7 @@ def upgrade() -> None:
         sa.Column("exit_time", TIME, nullable=True),
         sa.Column("close_reason", sa.String(), nullable=False),
         sa.Column("tp1_done", sa.Boolean(), nullable=False),
+        sa.Column("interest", DECIMAL, nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
         sa.CheckConstraint("direction IN ('long', 'short')", name=op.f("ck_trades_direction")),
         sa.CheckConstraint("mode IN ('paper', 'demo', 'testnet', 'live')", name=op.f("ck_trades_mode")),

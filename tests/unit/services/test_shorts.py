@@ -1,0 +1,91 @@
+"""Shorts on margin: borrow and sell, stop above, buy back, repay, interest counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from botbox_cli.domain.setup import Setup
+from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.errors import Denied
+from botbox_cli.exchange.paper.protocol import Request
+from botbox_cli.services.close import close
+from botbox_cli.services.execute import execute
+from botbox_cli.services.monitor import monitor
+from botbox_cli.services.trades import one_trade
+from tests.support.world import World, a_world
+
+LEVELS = {"entry": "60000", "stop": "62000", "tp1": "58000", "tp2": "56000"}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with a_world() as made:
+        made.engine.handle(Request("POST", "/v5/spot-margin-trade/switch-mode", {"spotMarginMode": "1"}))
+        yield made
+
+
+def short(world: World) -> Setup:
+    return world.add_setup(**LEVELS)
+
+
+def debt(world: World) -> Decimal:
+    balance = world.desk.exchange.wallet().get("BTC")
+    return balance.owed if balance else Decimal(0)
+
+
+def test_short_is_refused_while_the_setting_is_off(world: World) -> None:
+    with pytest.raises(Denied, match="spot margin"):
+        execute(world.desk, short(world).id)
+
+
+def test_short_is_refused_while_margin_is_off_on_the_account(world: World) -> None:
+    world.engine.handle(Request("POST", "/v5/spot-margin-trade/switch-mode", {"spotMarginMode": "0"}))
+
+    with pytest.raises(Denied, match="not switched on"):
+        execute(world.new_desk("shorts", shorts=True), short(world).id)
+
+
+def test_short_never_sells_coins_that_the_account_owns() -> None:
+    with a_world(balances={"USDT": Decimal(10000), "BTC": Decimal("0.5")}) as world:
+        world.engine.handle(Request("POST", "/v5/spot-margin-trade/switch-mode", {"spotMarginMode": "1"}))
+
+        with pytest.raises(Denied, match="of its own"):
+            execute(world.new_desk("shorts", shorts=True), short(world).id)
+
+
+@pytest.mark.parametrize(("price", "reason"), [("57900", "Take profit hit"), ("62100", "Stop loss hit")])
+def test_short_buys_back_and_repays(world: World, price: str, reason: str) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    outcome = execute(desk, short(world).id)
+    assert outcome.error is None
+    assert debt(world) == outcome.trade.position.entered
+    world.pass_time(5 * 3600)
+    world.set_price("BTCUSDT", price)
+    world.pass_time(1)
+
+    result = monitor(desk)
+
+    assert not result.errors
+    view, _, _ = one_trade(world.store, world.account, outcome.trade.trade.id)
+    assert view.trade.status is TradeStatus.CLOSED
+    assert view.trade.close_reason == reason
+    assert debt(world) == 0
+    assert view.trade.interest > 0
+    assert view.pnl.dust is not None
+    assert view.pnl.pnl is not None
+    assert (view.pnl.pnl > 0) == (reason == "Take profit hit")
+
+
+def test_wallet_after_a_short_holds_what_the_books_say(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3 * 3600)
+
+    outcome = close(desk, trade_id)
+
+    wallet = world.desk.exchange.wallet()
+    assert outcome.success
+    assert wallet["BTC"].total == outcome.trade.pnl.dust
