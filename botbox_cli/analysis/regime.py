@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from botbox_cli.analysis.columns import Column, Times
 from botbox_cli.domain.candle import Interval
@@ -12,14 +13,14 @@ from botbox_cli.domain.regime import REGIME_ATRS
 def atr_ratio(atr: Column) -> Column:
     """Return each ATR ÷ the mean of the newest `REGIME_ATRS` ATRs up to it; NaN while there are fewer, or all are 0.
 
-    The sum runs in the same order for each candle, so that a tail of the series gives the same digits as the whole.
+    Each sum is taken from its first value on, so that a tail of the series gives the same digits as the whole.
     """
     ratio = np.full(len(atr), np.nan)
     if len(atr) >= REGIME_ATRS:
-        total = np.zeros(len(atr) - REGIME_ATRS + 1)
-        for offset in range(REGIME_ATRS):
-            total += atr[offset : len(atr) - REGIME_ATRS + 1 + offset]
-        np.divide(atr[REGIME_ATRS - 1 :] * REGIME_ATRS, total, out=ratio[REGIME_ATRS - 1 :], where=total > 0)
+        totals = np.add.accumulate(sliding_window_view(atr, REGIME_ATRS), axis=1)[:, -1]
+        np.divide(
+            atr[REGIME_ATRS - 1 :] * REGIME_ATRS, totals, out=ratio[REGIME_ATRS - 1 :], where=totals > 0
+        )
     return ratio
 
 

@@ -44,7 +44,7 @@ def rows_of(finds: Finds) -> list[tuple[object, ...]]:
     return list(zip(*(c.tolist() for c in (*columns, *figures)), strict=True))
 
 
-@given(seed=seeds, count=st.integers(260, 480), gaps=st.sets(st.integers(0, 479), max_size=4))
+@given(seed=seeds, count=st.integers(260, 479), gaps=st.sets(st.integers(0, 479), max_size=4))
 @settings(max_examples=50)
 def test_longer_history_never_changes_an_earlier_setup(seed: int, count: int, gaps: set[int]):
     hours, fours = gapped(walk(480, seed=seed), gaps), walk(120, seed=seed + 1, interval=FOUR_HOURS)
