@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from botbox_cli.domain.order import OrderStatus
 from botbox_cli.domain.trade import CLOSED_BY_HAND, TradeStatus
-from botbox_cli.errors import BotboxError, Conflict, NotFound
+from botbox_cli.errors import BotboxError, Conflict, NotFound, OutcomeUnknown, StorageError
 from botbox_cli.ports import LogEntry
 from botbox_cli.services.attend import Snapshot, attend
 from botbox_cli.services.book import read_trade
@@ -44,6 +44,11 @@ def close(desk: Desk, trade_id: int, *, reason: str = "") -> CloseOutcome:
     with working_on(desk, trade_id, Budget(desk.clock), wait_s=WAIT_FOR_OTHERS_S) as work:
         try:
             _close(work, reason)
+        except StorageError as e:
+            raise OutcomeUnknown(
+                f"the database failed while trade {trade_id} was being closed: {e.message}",
+                "mend the database, then run `botbox monitor --once`: it settles what was sent",
+            ) from e
         except BotboxError as e:
             error = e
     with desk.store.read(desk.account) as books:

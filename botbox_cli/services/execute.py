@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Setup, SetupStatus
 from botbox_cli.domain.trade import LIVING_TRADES, STOP_FAILED, STOP_LOSS_HIT, Trade, TradeStatus
-from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, StopMissing
+from botbox_cli.errors import (
+    BotboxError,
+    Conflict,
+    ExchangeRejected,
+    OutcomeUnknown,
+    StopMissing,
+    StorageError,
+)
 from botbox_cli.ports import Books, LogEntry
 from botbox_cli.services.attend import entry_in_doubt
 from botbox_cli.services.book import read_trade
@@ -63,10 +71,18 @@ def execute(
     work, entry = _save_intent(desk, plan, budget, approve=approve, note=note)
     try:
         error = _enter(work, entry, plan)
-    finally:
         work.release()
-    with desk.store.read(desk.account) as books:
-        return Outcome(books.setup(setup_id), view(read_trade(books, work.trade_id)), error)
+        with desk.store.read(desk.account) as books:
+            return Outcome(books.setup(setup_id), view(read_trade(books, work.trade_id)), error)
+    except StorageError as e:
+        raise OutcomeUnknown(
+            f"the database failed while entry {entry.order_link_id} was under way: {e.message}",
+            "mend the database, then run `botbox monitor --once`: it settles what was sent",
+        ) from e
+    except BaseException:
+        with suppress(StorageError):
+            work.release()
+        raise
 
 
 def plan_entry(desk: Desk, setup_id: int, *, accept_price: bool, approve: bool) -> Plan:
@@ -169,6 +185,8 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
         _protect(work)
     except Conflict as e:
         return _taken_over(work, e)
+    except StorageError:
+        raise
     except BotboxError as e:
         return e
     return None

@@ -17,7 +17,14 @@ from math import inf
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
-from botbox_cli.errors import BotboxError, ExchangeRejected, ExchangeUnavailable, OrderGone, OutcomeUnknown
+from botbox_cli.errors import (
+    BotboxError,
+    ConfigError,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    OrderGone,
+    OutcomeUnknown,
+)
 from botbox_cli.ports import Look
 from botbox_cli.services.book import (
     add_fills,
@@ -176,9 +183,10 @@ def follow(
 
 
 def _look_or_pending(work: Work, order: Order) -> Sight:
+    """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt."""
     try:
         return look(work, order)
-    except ExchangeUnavailable:
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
         return Sight(Seen.PENDING)
 
 
