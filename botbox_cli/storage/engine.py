@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from botbox_cli.errors import ConfigError, StorageError
+from botbox_cli.errors import ConfigError, Conflict, StorageError
 
 BUSY_S = 12
 """How long to wait for another process before giving up: below the 30 s that one command may take."""
@@ -76,7 +76,9 @@ class Database:
             self._local.is_busy = False
 
     def _sqlite_engine(self) -> Engine:
-        pool: dict[str, Any] = {"poolclass": StaticPool} if self.path is None else {}
+        pool: dict[str, Any] = (
+            {"poolclass": StaticPool} if self.is_memory else {"poolclass": QueuePool, "max_overflow": -1}
+        )
         engine = create_engine("sqlite://", creator=self.connect_sqlite, **pool)
         # The driver would begin by itself, late and never IMMEDIATE: it is told not to, and we do.
         event.listen(engine, "begin", _begin)
@@ -121,20 +123,24 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turn every error of SQLAlchemy and of the driver into a StorageError."""
+        """Turn every error of SQLAlchemy and of the driver into StorageError, or Conflict for a unique key."""
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as e:
-            raise self.storage_error(e) from e
+            raise self._translation(e) from e
         except Exception as e:
             # The driver of PostgreSQL is not imported for people on SQLite, so it is recognised by its name.
             if type(e).__module__.split(".")[0] != "psycopg":
                 raise
-            raise self.storage_error(e) from e
+            raise self._translation(e) from e
 
-    def storage_error(self, error: BaseException) -> StorageError:
-        """Return what `error` means to a person."""
+    def _translation(self, error: Exception) -> StorageError | Conflict:
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        if _is_taken(cause):
+            return Conflict("another process has stored the same thing", "look at it again: it has moved on")
+        return self._storage_error(cause)
+
+    def _storage_error(self, cause: BaseException) -> StorageError:
         meaning = (_explain_sqlite if self.is_sqlite else _explain_postgres)(cause, self)
         facts = {
             "name": self.name,
@@ -195,6 +201,12 @@ _POSTGRES_OPTIONS: tuple[dict[str, Any], ...] = (
     {},
     {},
 )
+
+
+def _is_taken(cause: BaseException) -> bool:
+    """Tell whether a unique key refused a row."""
+    name, state = getattr(cause, "sqlite_errorname", ""), getattr(cause, "sqlstate", "")
+    return name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY") or state == "23505"
 
 
 INIT_HINT = "run `botbox init`"
