@@ -1,1 +1,320 @@
-"""The only place that picks concrete classes: settings in, ports and services out."""
+"""The only place that picks concrete classes: settings in, the ports of one account out.
+
+Nothing that takes long to import is loaded before something needs it: an idle pass reads the books and never sees the
+exchange's client, numpy or the candles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from botbox_cli.config import Market, Settings, data_dir
+from botbox_cli.domain.account import Account, Mode, Venue
+from botbox_cli.errors import ConfigError, StorageError
+from botbox_cli.services.desk import Desk, Policy
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+
+    from botbox_cli.exchange.paper.engine import PaperExchange
+    from botbox_cli.exchange.paper.market import Market as PaperMarket
+    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
+    from botbox_cli.storage.store import SqlStore
+
+PAPER_HOST = "https://paper.invalid"
+REPLAY_START = datetime(2025, 4, 1, tzinfo=UTC)
+"""Where a new replay begins: the recorded year, with a quarter of it as history."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
+
+
+class _Late:
+    """Stands for an object that is made when it is first used, by whichever thread."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return getattr(self._made, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Whom requests are signed for. Shown nowhere."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Access()"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the settings say, wired. Its parts serve alone, too: candles need no account, the books no exchange."""
+
+    settings: Settings
+    store: Store
+    candles: CandleStore
+    exchange: Exchange
+    clock: Clock
+    venue: Venue
+    holder: Holder
+    access: Access
+
+    def account(self) -> Account:
+        """Return the account of the configured key.
+
+        It is recognised by the key's hash; the exchange is asked whose a key is that was never seen, once.
+        """
+        mode = self.settings.mode
+        key_hash = hashlib.sha256(f"{mode}:{self.access.key}".encode()).hexdigest()
+        known = self.store.account_by_key(mode, key_hash)
+        if known is not None:
+            return known
+        return self.store.save_account(mode, self.exchange.key_info().user_id, key_hash, self.venue)
+
+    def desk(self) -> Desk:
+        """Return the desk of the account."""
+        policy = policy_of(self.settings)
+        return Desk(self.store, self.candles, self.account(), self.exchange, self.clock, policy, self.holder)
+
+
+@contextmanager
+def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
+    """Open what the settings name, and close it at the end.
+
+    With `moves_money`, the exchange of a live account is asked whose the key is before it is asked for anything else,
+    and nothing is done for another account than the one that BOTBOX_ARM_LIVE names.
+
+    Raises:
+        ConfigError: For a missing key, or a live account that is not armed.
+        StorageError: If the database is missing, out of date or out of reach.
+    """
+    if moves_money:
+        _refuse_unarmed(settings)
+    access = None if settings.mode is Mode.PAPER else Access(*settings.keys())
+    with ExitStack() as stack:
+        store = open_store(settings)
+        stack.callback(store.close)
+        yield _wiring(settings, store, access, stack, moves_money=moves_money)
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """Return the database. Raises StorageError if it is missing, out of date or out of reach."""
+    from botbox_cli.storage.store import SqlStore
+
+    return SqlStore(settings.database_url)
+
+
+def migrate(settings: Settings) -> bool:
+    """Make the database or bring it up to date; tell whether anything changed. Raises StorageError."""
+    from botbox_cli.storage.migrate import upgrade
+
+    return upgrade(settings.database_url)
+
+
+def database_name(settings: Settings) -> str:
+    """Return what the database may be called: its path, or the server without user and password."""
+    from botbox_cli.storage.engine import Database
+
+    return Database(settings.database_url).name
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the person's limits."""
+    return Policy(
+        risk_percent=settings.risk_percent,
+        max_position_percent=settings.max_position_percent,
+        max_open_positions=settings.max_open_positions,
+        max_entry_drift_r=settings.max_entry_drift_r,
+        max_slippage_percent=settings.max_slippage_percent,
+        shorts=settings.shorts == "margin",
+        tp1_fraction=settings.tp1_fraction,
+        close_when_stop_fails=settings.on_stop_failure == "close",
+        max_day_loss_percent=settings.max_day_loss_percent,
+        max_loss_streak=settings.max_loss_streak,
+        max_open_risk_percent=settings.max_open_risk_percent,
+    )
+
+
+def venue_of(settings: Settings) -> Venue:
+    """Return where candles and instruments come from."""
+    if settings.mode is Mode.TESTNET:
+        return Venue.TESTNET
+    is_replay = settings.mode is Mode.PAPER and settings.market is Market.REPLAY
+    return Venue.REPLAY if is_replay else Venue.MAINNET
+
+
+def paper_file(settings: Settings, store: SqlStore) -> Path:
+    """Return the paper exchange's own file: beside a SQLite database, else in the data directory."""
+    path = store.database.path
+    if path is None:
+        return data_dir() / f"paper-{store.installation}-{settings.market}.sqlite"
+    return path.with_name(f"{path.stem}-paper-{settings.market}.sqlite")
+
+
+def _wiring(
+    settings: Settings, store: SqlStore, access: Access | None, stack: ExitStack, *, moves_money: bool
+) -> Wiring:
+    from botbox_cli.storage.process import current_holder
+
+    clock: Clock = SystemClock()
+    path: Path | None = None
+    if access is None:
+        path = paper_file(settings, store)
+        access = _paper_access(path)
+        if settings.market is Market.REPLAY:
+            clock = _replay_clock(path, stack)
+
+    def make_exchange() -> Exchange:
+        exchange = _bybit(settings, access, clock, path, stack)
+        if moves_money:
+            _refuse_other_account(settings, exchange)
+        return exchange
+
+    def make_candles() -> CandleStore:
+        from botbox_cli.storage.candles import SqlCandles
+
+        return SqlCandles(store.database)
+
+    return Wiring(
+        settings,
+        store,
+        cast("CandleStore", _Late(make_candles)),
+        cast("Exchange", _Late(make_exchange)),
+        clock,
+        venue_of(settings),
+        current_holder(secrets.token_hex(8)),
+        access,
+    )
+
+
+def _bybit(
+    settings: Settings, access: Access, clock: Clock, paper: Path | None, stack: ExitStack
+) -> Exchange:
+    """Return Bybit over the network or, with `paper`, the embedded one that keeps its account in that file."""
+    from botbox_cli.exchange import session as s
+    from botbox_cli.exchange.bybit import BybitExchange
+    from botbox_cli.exchange.limiter import Limiter
+
+    is_replay = paper is not None and settings.market is Market.REPLAY
+    asked = s.Access(
+        settings.mode,
+        access.key,
+        access.secret,
+        endpoint=settings.rest_url if paper is None else PAPER_HOST,
+        adapter=None if paper is None else _paper_adapter(settings, clock, paper, stack),
+        limiter=None if is_replay else Limiter(),
+    )
+    session = s.open_session(asked, clock)
+    stack.callback(session.close)
+    return BybitExchange(session, clock, secrets=asked.secrets)
+
+
+def paper_exchange(settings: Settings, clock: Clock, path: Path, stack: ExitStack) -> PaperExchange:
+    """Return the embedded exchange on its state file, with the prices that the settings name."""
+    from botbox_cli.exchange.paper.engine import PaperExchange
+    from botbox_cli.exchange.paper.limits import LimitRules
+    from botbox_cli.exchange.paper.store import FileBooks
+
+    books = FileBooks(path, {"USDT": settings.account_balance})
+    stack.callback(books.close)
+    # On a replay clock that stands still, a limit per second would never be over.
+    limits = LimitRules(is_on=settings.market is Market.LIVE)
+    return PaperExchange(books, _paper_market(settings), clock, limits=limits)
+
+
+def _paper_market(settings: Settings) -> PaperMarket:
+    if settings.market is Market.REPLAY:
+        from botbox_cli.exchange.paper.bundled import recording
+        from botbox_cli.exchange.paper.replay import ReplayMarket
+
+        return ReplayMarket(recording())
+    from botbox_cli.exchange.paper.live import LiveMarket
+    from botbox_cli.exchange.public import public_fetch
+
+    return LiveMarket(public_fetch(settings.rest_url))
+
+
+def _paper_adapter(settings: Settings, clock: Clock, path: Path, stack: ExitStack) -> BaseAdapter:
+    from botbox_cli.exchange.paper.transport import PaperAdapter
+
+    return PaperAdapter(paper_exchange(settings, clock, path, stack))
+
+
+def _paper_access(path: Path) -> Access:
+    """Return the key of a paper account; its file is made if it is not there."""
+    from botbox_cli.exchange.paper.identity import identity
+
+    try:
+        who = identity(path)
+    except (OSError, sqlite3.Error) as e:
+        raise StorageError(
+            f"the paper account {path} can't be opened: {e}",
+            "check the file and the permissions of its directory",
+        ) from e
+    return Access(who.api_key, who.api_secret)
+
+
+def _replay_clock(path: Path, stack: ExitStack) -> Clock:
+    from botbox_cli.exchange.paper.clocks import ReplayClock
+
+    clock = ReplayClock(path, REPLAY_START)
+    stack.callback(clock.close)
+    return clock
+
+
+def _refuse_unarmed(settings: Settings) -> None:
+    if settings.mode is Mode.LIVE and settings.arm_live is None:
+        raise ConfigError(
+            "BOTBOX_ARM_LIVE is not set, and nothing moves real money without it",
+            "set it to the account's user id, which `botbox doctor` shows",
+            code="not_armed",
+        )
+
+
+def _refuse_other_account(settings: Settings, exchange: Exchange) -> None:
+    """Refuse to move a live account's money unless the key itself says that it is the armed one, and may do no more."""
+    if settings.mode is not Mode.LIVE:
+        return
+    info = exchange.key_info()
+    if info.user_id != settings.arm_live:
+        raise ConfigError(
+            f"BOTBOX_ARM_LIVE={settings.arm_live}, but the key belongs to user {info.user_id}",
+            "check which account you mean to trade, and its key",
+            code="not_armed",
+        )
+    if info.read_only or not info.may_trade_spot:
+        raise ConfigError(
+            "the API key may not trade spot", "give it the permission Spot: Trade on Bybit", code="permission"
+        )
+    if info.may_withdraw:
+        raise ConfigError(
+            "the API key may withdraw, which botbox never needs and refuses",
+            "take the permission away on Bybit, or make a key without it",
+            code="withdraw_key",
+        )

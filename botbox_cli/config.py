@@ -26,7 +26,8 @@ from botbox_cli.errors import ConfigError
 
 ENV_FILE_NAME = ".dev.vars"
 APP_NAME = "botbox"
-SECRET_NAMES = ("BYBIT_API_KEY", "BYBIT_API_SECRET", "DATABASE_URL")
+KEY_NAMES = ("BYBIT_API_KEY", "BYBIT_API_SECRET")
+SECRET_NAMES = (*KEY_NAMES, "DATABASE_URL")
 """Settings whose values are never shown."""
 
 DEFAULT_SYMBOLS = (
@@ -67,6 +68,7 @@ MODE_STREAMS = {
 # Deliberately narrower than what URL parsers take: no user info, path, query or odd spelling of an address, so that
 # this check and the HTTP client can't read two hosts in one text.
 _BASE_URL = re.compile(r"(https?|wss?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_PASSWORD = re.compile(r"//[^/@]*?:([^/@]+)@")
 _SYMBOL = re.compile(r"[A-Z0-9]{4,24}")
 
 
@@ -275,12 +277,12 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed: the key, its secret, and the database's password."""
         texts = [s.get_secret_value() for s in (self.api_key, self.api_secret) if s is not None]
-        password = re.search(r"//[^/@]*?:([^/]*)@", self.database_url)
-        return (*texts, *((password[1],) if password and password[1] else ()))
+        password = _PASSWORD.search(self.database_url)
+        return (*texts, password[1]) if password else tuple(texts)
 
     def keys(self) -> tuple[str, str]:
         """Return the API key and its secret. Raises ConfigError when one is missing."""
-        for name, secret in (("BYBIT_API_KEY", self.api_key), ("BYBIT_API_SECRET", self.api_secret)):
+        for name, secret in zip(KEY_NAMES, (self.api_key, self.api_secret), strict=True):
             if secret is None:
                 raise ConfigError(
                     f"{name} is not set, and BOTBOX_MODE={self.mode} needs it",
@@ -311,29 +313,26 @@ def config_dir() -> Path:
     return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))
 
 
-def find_env_file(named: Path | None, environ: Mapping[str, str]) -> Path | None:
+def find_env_file(named: Path | None) -> Path | None:
     """Return the env file to read: the named one, $BOTBOX_ENV_FILE, ./.dev.vars or the one in the config directory.
 
     Raises:
         ConfigError: If the one that was named is not there.
     """
-    wanted = named_env_file(named, environ)
+    wanted = named_env_file(named)
     if wanted is not None:
         if not wanted.exists():
             raise ConfigError(f"there is no env file {wanted}", f"make it: `botbox init --env-file {wanted}`")
         return wanted
-    here = Path(ENV_FILE_NAME)
-    if here.exists():
-        return here
-    at_home = config_dir() / ENV_FILE_NAME
-    return at_home if at_home.exists() else None
+    found = (path for path in (Path(ENV_FILE_NAME), config_dir() / ENV_FILE_NAME) if path.exists())
+    return next(found, None)
 
 
-def named_env_file(named: Path | None, environ: Mapping[str, str]) -> Path | None:
+def named_env_file(named: Path | None) -> Path | None:
     """Return the env file that `--env-file` or $BOTBOX_ENV_FILE names, or None."""
     if named is not None:
         return named
-    text = environ.get("BOTBOX_ENV_FILE", "").strip()
+    text = os.environ.get("BOTBOX_ENV_FILE", "").strip()
     return Path(text).expanduser() if text else None
 
 
@@ -367,20 +366,21 @@ def read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
-def exposed(path: Path, values: Mapping[str, str]) -> str | None:
-    """Return a warning if a file with a secret can be read by others, or None."""
-    has_secret = any(values.get(name) for name in ("BYBIT_API_KEY", "BYBIT_API_SECRET")) or bool(
-        re.search(r"//[^/@]*:[^/]+@", values.get("DATABASE_URL", ""))
-    )
+def exposed(path: Path | None) -> str | None:
+    """Return a warning if the env file holds a secret and can be read by others, or None."""
+    if path is None or os.name == "nt":
+        return None
     mode = path.stat().st_mode & 0o777
-    if not has_secret or not mode & 0o077 or os.name == "nt":
+    if not mode & 0o077:
+        return None
+    values = read_env_file(path)
+    if not (any(values.get(name) for name in KEY_NAMES) or _PASSWORD.search(values.get("DATABASE_URL", ""))):
         return None
     return f"{path} holds a secret and is open to others (mode {mode:04o}): run `chmod 600 {path}`"
 
 
-def load(env_file: Path | None = None) -> Settings:
-    """Return the settings of this process. Raises ConfigError for the first bad one."""
-    path = find_env_file(env_file, os.environ)
+def load(path: Path | None) -> Settings:
+    """Return the settings of this process, `path` being its env file. Raises ConfigError for the first bad one."""
     settings, problems = check(path)
     if settings is None:
         raise problems[0]

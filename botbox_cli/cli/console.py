@@ -32,6 +32,8 @@ class Column:
     name: str
     rank: int = 0
     right: bool = False
+    signed: bool = False
+    """Gains green, losses red."""
 
 
 @dataclass

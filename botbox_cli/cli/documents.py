@@ -14,8 +14,11 @@ from botbox_cli.domain.number import plain
 from botbox_cli.errors import BotboxError
 
 if TYPE_CHECKING:
+    from botbox_cli.domain.fill import Fill
     from botbox_cli.domain.setup import Setup
     from botbox_cli.domain.sizing import Sizing
+    from botbox_cli.ports import LogEntry
+    from botbox_cli.services.trades import OrderView, TradeView
 
 SCHEMA = 1
 
@@ -73,3 +76,85 @@ def setup_document(setup: Setup) -> Document:
 def sizing_document(sizing: Sizing) -> Document:
     amounts = ("price", "stop", "equity", "free", "risk_wanted", "qty", "value", "risk", "risk_percent")
     return {name: plain(getattr(sizing, name)) for name in amounts} | {"limited_by": sizing.limited_by}
+
+
+def trade_document(view: TradeView) -> Document:
+    trade, position, pnl = view.trade, view.position, view.pnl
+    return {
+        "id": trade.id,
+        "setup_id": trade.setup_id,
+        "symbol": trade.symbol,
+        "direction": str(trade.direction),
+        "mode": trade.mode,
+        "status": str(trade.status),
+        "quantity": plain(position.entered),
+        "entry_price": number_or_null(position.entry_price),
+        "exit_price": number_or_null(position.exit_price),
+        "stop_loss": plain(trade.stop_loss),
+        "take_profit_1": plain(trade.take_profit_1),
+        "take_profit_2": number_or_null(trade.take_profit_2),
+        "entry_time": time_or_null(trade.entry_time),
+        "exit_time": time_or_null(trade.exit_time),
+        "close_reason": trade.close_reason or None,
+        "gross_pnl": number_or_null(pnl.gross),
+        "fees": plain(pnl.fees),
+        "pnl": number_or_null(pnl.pnl),
+        "pnl_percent": number_or_null(pnl.percent),
+        "r_multiple": number_or_null(pnl.r_multiple),
+        "dust": number_or_null(pnl.dust),
+        "detail": trade.detail,
+        "orders": [order_document(order) for order in view.orders],
+    }
+
+
+def order_document(view: OrderView) -> Document:
+    order = view.order
+    return {
+        "order_link_id": order.order_link_id,
+        "exchange_order_id": order.exchange_order_id,
+        "role": str(order.role),
+        "side": str(order.side),
+        "order_type": str(order.order_type),
+        "qty": plain(order.qty),
+        "trigger_price": number_or_null(order.trigger_price),
+        "filled_qty": plain(view.filled_qty),
+        "avg_price": number_or_null(view.avg_price),
+        "fees": {coin: plain(amount) for coin, amount in view.fees.items()},
+        "status": str(order.status),
+        "reason": order.reason,
+        "created_at": iso(order.created_at),
+        "updated_at": iso(order.updated_at),
+    }
+
+
+def fill_document(fill: Fill) -> Document:
+    return {
+        "execution_id": fill.execution_id,
+        "order_link_id": fill.order_link_id,
+        "side": str(fill.side),
+        "price": plain(fill.price),
+        "qty": plain(fill.qty),
+        "fees": {coin: plain(amount) for coin, amount in fill.fees},
+        "is_maker": fill.is_maker,
+        "executed_at": iso(fill.executed_at),
+    }
+
+
+def log_document(entry: LogEntry) -> Document:
+    return {"at": iso(entry.at), "event": entry.event, "detail": entry.detail, "data": entry.data or {}}
+
+
+def outcome_document(
+    setup: Setup, trade: TradeView | None, error: BotboxError | None, *, success: bool
+) -> Document:
+    """Return the document of `approve` and `execute`: what has come of a setup."""
+    orders = () if trade is None else trade.orders
+    return {
+        "success": success,
+        "setup_id": setup.id,
+        "setup_status": str(setup.status),
+        "trade_id": None if trade is None else trade.trade.id,
+        "order_ids": [o.order.exchange_order_id for o in orders if o.order.exchange_order_id],
+        "error": None if error is None else error_document(error),
+        "trade": None if trade is None else trade_document(trade),
+    }

@@ -21,6 +21,10 @@ EnvFile = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Answer the question of live mode from a script; lifts no limit.")
 ]
+AcceptPrice = Annotated[
+    bool,
+    typer.Option("--accept-price", help="Trade at the present price even if it moved against the setup."),
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="From then on: 2y, 90d, 12h, or an ISO date (UTC)."),

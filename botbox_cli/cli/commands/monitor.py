@@ -1,0 +1,39 @@
+"""`botbox monitor`."""
+
+from __future__ import annotations
+
+import typer
+
+from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.repeat import Interval, Once, repeat
+from botbox_cli.cli.session import begin
+
+
+def monitor(
+    ctx: typer.Context,
+    once: Once = False,
+    interval: Interval = 60,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> int:
+    """Settle, keep stops in place, close at stop and target.
+
+    \b
+    Example, for cron:
+      * * * * * botbox monitor --once
+    """
+    from botbox_cli.cli.passes import monitor_pass
+    from botbox_cli.cli.render import monitor_report
+
+    session = begin(ctx, as_json, env_file)
+    with session.wired(moves_money=True) as wiring:
+
+        def one_pass() -> int:
+            done = monitor_pass(wiring)
+            if as_json:
+                session.console.document(done.document)
+            else:
+                monitor_report(session.console, done.result)
+            return done.exit_code
+
+        return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)

@@ -1,0 +1,35 @@
+"""`botbox reject ID`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from botbox_cli.cli.options import AsJson, EnvFile, SetupId, checked_id
+from botbox_cli.cli.session import begin
+
+
+def reject(
+    ctx: typer.Context,
+    setup_id: SetupId,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why: it is kept.")],
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> None:
+    """Reject a setup.
+
+    \b
+    Example:
+      botbox reject 1 --reason "news tonight"
+    """
+    from botbox_cli.cli.documents import setup_document
+    from botbox_cli.services import decide
+
+    session = begin(ctx, as_json, env_file)
+    with session.wired() as wiring:
+        setup = decide.reject(wiring.desk(), checked_id(setup_id, "setup", "setups"), reason=reason)
+    if as_json:
+        session.console.document({"setup": setup_document(setup)})
+    else:
+        session.console.write(f"setup {setup.id} ({setup.symbol} {setup.direction}) rejected: {setup.reason}")

@@ -1,0 +1,96 @@
+"""`botbox run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from botbox_cli.cli.console import Console
+from botbox_cli.cli.documents import Document, error_document
+from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.repeat import Interval, Once, repeat
+from botbox_cli.cli.session import Session, begin
+from botbox_cli.errors import BotboxError, gravest
+from botbox_cli.services.jobs import AlreadyRunning, job
+
+if TYPE_CHECKING:
+    from botbox_cli.bootstrap import Wiring
+    from botbox_cli.cli.passes import Done
+
+    Part = tuple[str, Callable[[], Done], Callable[[Console, Any], None]]
+
+
+def run(
+    ctx: typer.Context,
+    once: Once = False,
+    interval: Interval = 60,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> int:
+    """The scheduled job: record, scan, monitor.
+
+    \b
+    Example, for cron:
+      */5 * * * * botbox run --once
+    """
+    session = begin(ctx, as_json, env_file)
+    with session.wired(moves_money=True) as wiring:
+
+        def one_pass() -> int:
+            name = f"run:{wiring.account().id}"
+            try:
+                with job(wiring.store, wiring.clock, wiring.holder, name) as current:
+                    code = _all_three(session, wiring)
+                    current.ok = code == 0
+            except AlreadyRunning as e:
+                return session.nothing_done(e, {"record": None, "scan": None, "monitor": None})
+            return code
+
+        return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)
+
+
+def _all_three(session: Session, wiring: Wiring) -> int:
+    """Run the three jobs one after the other; what one meets does not keep the next from its work."""
+    from botbox_cli.cli import passes, render
+    from botbox_cli.cli.progress import progress_of
+
+    settings, console = session.settings, session.console
+
+    def record() -> Done:
+        with progress_of(console) as progress:
+            return passes.record_pass(wiring, settings.symbols, settings.timeframes, None, progress)
+
+    parts: tuple[Part, ...] = (
+        ("record", record, render.record_report),
+        ("scan", lambda: passes.scan_pass(wiring, settings.symbols, "60"), render.scan_report),
+        ("monitor", lambda: passes.monitor_pass(wiring), render.monitor_report),
+    )
+    documents: Document = {}
+    codes = []
+    for name, part, report in parts:
+        documents[name], code = _one(console, part, report)
+        codes.append(code)
+    if console.as_json:
+        console.document(documents)
+    return gravest(codes)
+
+
+def _one(
+    console: Console, part: Callable[[], Done], report: Callable[[Console, Any], None]
+) -> tuple[Document, int]:
+    """Run one job; return its document, or that of the error which ended it, and its exit code."""
+    try:
+        done = part()
+    except AlreadyRunning as e:
+        if not console.as_json:
+            console.say(f"{e.message}: left to that process")
+        return {"already_running": e.message}, 0
+    except BotboxError as e:
+        if not console.as_json:
+            console.complain(e)
+        return {"error": error_document(e)}, e.exit_code
+    if not console.as_json:
+        report(console, done.result)
+    return done.document, done.exit_code

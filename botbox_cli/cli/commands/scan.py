@@ -1,0 +1,41 @@
+"""`botbox scan`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.session import begin
+
+
+def scan(
+    ctx: typer.Context,
+    timeframe: Annotated[str, typer.Option("--timeframe", metavar="T", help="Bybit interval code.")] = "60",
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> int:
+    """Look for setups, with a reason for each symbol passed over.
+
+    Stale setups are invalidated first.
+
+    \b
+    Example:
+      botbox scan
+    """
+    from botbox_cli.cli.passes import scan_pass
+    from botbox_cli.cli.render import scan_report
+    from botbox_cli.services.jobs import AlreadyRunning
+
+    session = begin(ctx, as_json, env_file)
+    with session.wired() as wiring:
+        try:
+            done = scan_pass(wiring, session.settings.symbols, timeframe.strip().upper())
+        except AlreadyRunning as e:
+            return session.nothing_done(e, {"detected": [], "invalidated": [], "skipped": [], "scanned": 0})
+    if as_json:
+        session.console.document(done.document)
+    else:
+        scan_report(session.console, done.result)
+    return done.exit_code

@@ -1,0 +1,36 @@
+"""`botbox show ID`."""
+
+from __future__ import annotations
+
+import typer
+
+from botbox_cli.cli.options import AsJson, EnvFile, SetupId, checked_id
+from botbox_cli.cli.session import begin
+
+
+def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_file: EnvFile = None) -> None:
+    """Show one setup: signals, size at the present price, chart.
+
+    \b
+    Example:
+      botbox show 1
+    """
+    from botbox_cli.cli.documents import error_document, setup_document, sizing_document
+    from botbox_cli.cli.render import setup_card, setup_chart
+    from botbox_cli.services.card import card
+
+    session = begin(ctx, as_json, env_file)
+    with session.wired() as wiring:
+        found = card(wiring.desk(), checked_id(setup_id, "setup", "setups"))
+        if as_json:
+            session.console.document(
+                {
+                    "setup": setup_document(found.setup),
+                    "sizing": None if found.sizing is None else sizing_document(found.sizing),
+                    "statistics": None,
+                    "against": [error_document(e) for e in found.against],
+                }
+            )
+            return
+        setup_card(session.console, found)
+        setup_chart(session.console, wiring.candles, wiring.venue, found.setup)

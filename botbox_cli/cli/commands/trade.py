@@ -1,0 +1,35 @@
+"""`botbox trade ID`."""
+
+from __future__ import annotations
+
+import typer
+
+from botbox_cli.cli.options import AsJson, EnvFile, TradeId, checked_id
+from botbox_cli.cli.session import begin
+
+
+def trade(ctx: typer.Context, trade_id: TradeId, as_json: AsJson = False, env_file: EnvFile = None) -> None:
+    """Show one trade: its orders, fills and log.
+
+    \b
+    Example:
+      botbox trade 1
+    """
+    from botbox_cli.cli.documents import fill_document, log_document, trade_document
+    from botbox_cli.cli.render import trade_card
+    from botbox_cli.services.trades import one_trade
+
+    session = begin(ctx, as_json, env_file)
+    with session.wired() as wiring:
+        number = checked_id(trade_id, "trade", "trades")
+        view, book, log = one_trade(wiring.store, wiring.account(), number)
+    if as_json:
+        session.console.document(
+            {
+                "trade": trade_document(view),
+                "fills": [fill_document(f) for f in book.fills],
+                "log": [log_document(entry) for entry in log],
+            }
+        )
+    else:
+        trade_card(session.console, view, book.fills, log)

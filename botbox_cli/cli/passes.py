@@ -1,0 +1,143 @@
+"""The three scheduled jobs as a command and as parts of `run`: done, put on record, and made into documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botbox_cli.cli.documents import Document, error_document, number_or_null, setup_document, time_or_null
+from botbox_cli.errors import BotboxError, gravest
+from botbox_cli.services.jobs import job
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from botbox_cli.bootstrap import Wiring
+    from botbox_cli.services.monitor import MonitorResult
+    from botbox_cli.services.record import RecordResult
+    from botbox_cli.services.scan import ScanResult
+    from botbox_cli.services.series_fetch import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A pass that is over: what it returned, its document, and the exit code it ends with."""
+
+    result: Any
+    document: Document
+    errors: tuple[BotboxError, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return gravest([e.exit_code for e in self.errors])
+
+
+def record_pass(
+    wiring: Wiring,
+    symbols: tuple[str, ...],
+    timeframes: tuple[str, ...],
+    since: datetime | None,
+    progress: Callable[[Progress], None],
+) -> Done:
+    """Record once. Raises AlreadyRunning, NotFound, StorageError."""
+    from botbox_cli.domain.candle import to_ms
+    from botbox_cli.services.record import record
+
+    with job(wiring.store, wiring.clock, wiring.holder, f"record:{wiring.venue}") as current:
+        result = record(
+            wiring.store,
+            wiring.candles,
+            wiring.exchange,
+            wiring.clock,
+            venue=wiring.venue,
+            symbols=symbols,
+            timeframes=timeframes,
+            since_ms=None if since is None else to_ms(since),
+            progress=progress,
+        )
+        current.ok = not result.errors
+        current.detail = f"{result.recorded} recorded, {len(result.errors)} errors"
+    return Done(result, record_document(result), tuple(f.error for f in result.errors))
+
+
+def record_document(result: RecordResult) -> Document:
+    return {
+        "recorded": result.recorded,
+        "repaired": result.repaired,
+        "series": [
+            {
+                "symbol": s.symbol,
+                "timeframe": s.timeframe,
+                "recorded": s.recorded,
+                "first": time_or_null(s.first),
+                "last": time_or_null(s.last),
+                "gaps": s.gaps,
+            }
+            for s in result.series
+        ],
+        "errors": [
+            error_document(f.error, symbol=f.symbol or None, timeframe=f.timeframe or None)
+            for f in result.errors
+        ],
+    }
+
+
+def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str) -> Done:
+    """Scan once. Raises AlreadyRunning, NotFound, StorageError."""
+    from botbox_cli.services.scan import scan
+
+    account = wiring.account()
+    with job(wiring.store, wiring.clock, wiring.holder, f"scan:{account.id}") as current:
+        result = scan(
+            wiring.store,
+            wiring.candles,
+            account,
+            wiring.exchange,
+            wiring.clock,
+            symbols=symbols,
+            timeframe=timeframe,
+        )
+        current.detail = f"{len(result.detected)} detected, {len(result.invalidated)} invalidated"
+    return Done(result, scan_document(result), ())
+
+
+def scan_document(result: ScanResult) -> Document:
+    return {
+        "detected": [setup_document(s) for s in result.detected],
+        "invalidated": [{"id": i.id, "reason": i.reason} for i in result.invalidated],
+        "skipped": [
+            {"symbol": s.symbol, "reason": str(s.reason), "detail": s.detail} for s in result.skipped
+        ],
+        "scanned": result.scanned,
+    }
+
+
+def monitor_pass(wiring: Wiring) -> Done:
+    """Look after all living trades once; any number of these may run side by side."""
+    from botbox_cli.services.monitor import monitor
+
+    desk = wiring.desk()
+    with job(wiring.store, wiring.clock, wiring.holder, f"monitor:{desk.account.id}", alone=False) as current:
+        result = monitor(desk)
+        current.ok = not result.errors
+        current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
+    return Done(result, monitor_document(result), tuple(e.error for e in result.errors))
+
+
+def monitor_document(result: MonitorResult) -> Document:
+    return {
+        "checked": result.checked,
+        "closed": result.closed,
+        "errors": [error_document(e.error, trade_id=e.trade_id) for e in result.errors],
+        "trades": [
+            {
+                "id": t.id,
+                "symbol": t.symbol,
+                "price": number_or_null(t.price),
+                "action": t.action,
+                "detail": t.detail,
+            }
+            for t in result.trades
+        ],
+    }

@@ -1,0 +1,64 @@
+"""The start of every command: its console, its settings, and what the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from botbox_cli.cli.console import Console
+from botbox_cli.errors import BotboxError
+
+if TYPE_CHECKING:
+    from botbox_cli.bootstrap import Wiring
+    from botbox_cli.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command at work."""
+
+    console: Console
+    settings: Settings
+
+    @contextmanager
+    def wired(self, *, moves_money: bool = False) -> Iterator[Wiring]:
+        """Open the database and what belongs to it (see `bootstrap.wired`)."""
+        from botbox_cli import bootstrap
+
+        with bootstrap.wired(self.settings, moves_money=moves_money) as wiring:
+            self.console.hide([wiring.access.key, wiring.access.secret])
+            yield wiring
+
+    def nothing_done(self, why: BotboxError, document: Mapping[str, Any]) -> int:
+        """Say that another process is at this job already, which is no failure; return the exit code."""
+        if self.console.as_json:
+            self.console.document({**document, "already_running": why.message})
+        else:
+            self.console.say(f"{why.message}: nothing to do")
+        return 0
+
+
+def console_of(ctx: typer.Context, as_json: bool) -> Console:
+    """Return the console that the program was started with."""
+    console: Console = ctx.obj
+    console.as_json = as_json
+    return console
+
+
+def begin(ctx: typer.Context, as_json: bool, env_file: Path | None) -> Session:
+    """Return the session of a command. Raises ConfigError for a bad setting."""
+    from botbox_cli import config
+
+    console = console_of(ctx, as_json)
+    path = config.find_env_file(env_file)
+    settings = config.load(path)
+    console.hide(settings.secrets)
+    warning = config.exposed(path)
+    if warning is not None:
+        console.warn(warning)
+    return Session(console, settings)

@@ -1,0 +1,68 @@
+"""Tables on a terminal. The only module that imports Rich's tables; records for pipes never pass here."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console as RichConsole
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from botbox_cli.cli.console import Column
+
+
+def draw(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int,
+    colour: bool,
+    encoding: str | None,
+) -> str:
+    """Return a table that fits `width`: columns of the highest ranks are left out (and named below), none is cut."""
+    console = RichConsole(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        emoji=False,
+    )
+    unbounded = console.options.update(max_width=10_000)
+    is_unicode = "utf" in (encoding or "utf-8").lower()
+    for rank in sorted({c.rank for c in columns}, reverse=True):
+        shown = [i for i, c in enumerate(columns) if c.rank <= rank]
+        table = _table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows], is_unicode)
+        if Measurement.get(console, unbounded, table).maximum <= width:
+            break
+    left_out = [c.name for i, c in enumerate(columns) if i not in shown]
+    with console.capture() as capture:
+        console.print(table)
+        if left_out:
+            console.print(
+                f"No room for {', '.join(left_out)}: a wider terminal, a pipe or --json has them.",
+                style="dim",
+            )
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]], is_unicode: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if is_unicode else box.ASCII2, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column.name.replace("_", " "), justify="right" if column.right else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(_cell(column, text) for column, text in zip(columns, row, strict=True)))
+    return table
+
+
+def _cell(column: Column, text: str) -> Text:
+    if not column.signed or not text.strip("0.+-"):
+        return Text(text)
+    return Text(text, style="red" if text.startswith("-") else "green")
