@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
-REPLAY_START = datetime(2025, 4, 1, tzinfo=UTC)
-"""Where a new replay begins: the recorded year, with a quarter of it as history."""
+REPLAY_START = datetime(2025, 4, 28, tzinfo=UTC)
+"""Where a new replay begins: a Monday of the recorded year with months of history, and setups of both kinds that day."""
 
 
 class SystemClock:
@@ -280,10 +280,18 @@ def _paper_access(path: Path) -> Access:
     return Access(who.api_key, who.api_secret)
 
 
-def _replay_clock(path: Path, stack: ExitStack) -> Clock:
+def start_replay(settings: Settings, at: datetime) -> None:
+    """Let the replay of a new paper account begin at `at`; one that has begun goes on where it is."""
+    with ExitStack() as stack:
+        store = open_store(settings)
+        stack.callback(store.close)
+        _replay_clock(paper_file(settings, store), stack, at)
+
+
+def _replay_clock(path: Path, stack: ExitStack, start: datetime = REPLAY_START) -> Clock:
     from botbox_cli.exchange.paper.clocks import ReplayClock
 
-    clock = ReplayClock(path, REPLAY_START)
+    clock = ReplayClock(path, start)
     stack.callback(clock.close)
     return clock
 
