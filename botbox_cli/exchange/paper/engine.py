@@ -272,6 +272,9 @@ class PaperExchange:
             "parentUid": "0",
             "kycLevel": "LEVEL_DEFAULT",
             "kycRegion": "",
+            "userIDInt64": "0",
+            "inviterIDInt64": "0",
+            "affiliateIDInt64": "0",
         }
 
     # Margin

@@ -65,7 +65,7 @@ class Market(Protocol):
         ...
 
     def path(self, symbol: str, after_ms: int, until_ms: int) -> Iterable[Move]:
-        """Return where the last price went in (after, until], in time order and without gaps between moves."""
+        """Return, in time order, the moves of the last price of which a part lies in (after, until], each whole."""
         ...
 
     def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:

@@ -83,16 +83,12 @@ class ReplayMarket:
         series, length = self._base(symbol)
         after_ms -= self._offset_ms
         until_ms -= self._offset_ms
-        tick, offset = self._rules[symbol].tick, self._offset_ms
+        offset = self._offset_ms
         first = max(0, bisect_right(series.starts, after_ms) - 1)
         for index in range(first, bisect_right(series.starts, until_ms)):
             for move in _moves(series.candle(index), length):
-                if move.end_ms <= after_ms or move.start_ms > until_ms:
-                    continue
-                start_ms, end_ms = max(move.start_ms, after_ms), min(move.end_ms, until_ms)
-                start = move.start if start_ms == move.start_ms else round_to(price_at(move, start_ms), tick)
-                end = move.end if end_ms == move.end_ms else round_to(price_at(move, end_ms), tick)
-                yield Move(start_ms + offset, end_ms + offset, start, end)
+                if move.end_ms > after_ms and move.start_ms <= until_ms:
+                    yield Move(move.start_ms + offset, move.end_ms + offset, move.start, move.end)
 
     def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:
         found = []

@@ -571,32 +571,27 @@ def _reached(
     moves: Sequence[Move], price: Decimal, rising: bool, active_ms: int, tick: Decimal
 ) -> Hit | None:
     """Return where `moves` first reach `price` from below (`rising`) or from above, not before `active_ms`."""
-    for whole in moves:
-        move = _felt(whole, active_ms, tick)
-        if move is None:
+    for move in moves:
+        if move.end_ms < active_ms or (move.since_ms is not None and move.since_ms < active_ms):
             continue
         if _is_beyond(move.start, price, rising):
-            return Hit(move.start_ms, move.start)
-        if _is_beyond(move.end, price, rising):
+            hit = Hit(move.start_ms, move.start)
+        elif _is_beyond(move.end, price, rising):
             share = (price - move.start) / (move.end - move.start)
-            return Hit(move.start_ms + int(share * (move.end_ms - move.start_ms)), price)
+            hit = Hit(move.start_ms + int(share * (move.end_ms - move.start_ms)), price)
+        else:
+            continue
+        if hit.at_ms >= active_ms:
+            return hit
+        # The order came when this move was on its way: is the price beyond at that moment?
+        present = round_to(price_at(move, active_ms), tick)
+        if _is_beyond(present, price, rising):
+            return Hit(active_ms, present)
     return None
 
 
 def _is_beyond(value: Decimal, price: Decimal, rising: bool) -> bool:
     return value >= price if rising else value <= price
-
-
-def _felt(move: Move, active_ms: int, tick: Decimal) -> Move | None:
-    """Return the part of a move that an order active since `active_ms` feels."""
-    began_ms = move.start_ms if move.since_ms is None else move.since_ms
-    if began_ms >= active_ms:
-        return move
-    if move.since_ms is not None or move.end_ms < active_ms:
-        return None
-    if move.end_ms == active_ms:
-        return Move(active_ms, active_ms, move.end, move.end)
-    return Move(active_ms, move.end_ms, round_to(price_at(move, active_ms), tick), move.end)
 
 
 def _ended(order: Order, reason: str) -> str:

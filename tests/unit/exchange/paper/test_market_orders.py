@@ -30,7 +30,7 @@ def test_buy_in_base_coin_fills_at_the_ask_and_pays_its_fee_in_the_base_coin(des
     assert (row["cumExecQty"], row["avgPrice"]) == ("0.010000", "100000.1")
     assert row["cumFeeDetail"] == {"BTC": "0.00001"}
     assert desk.wallet("BTC") == Decimal("0.00999")
-    assert desk.wallet("USDT") == Decimal("10000") - Decimal("1000.001")
+    assert desk.wallet("USDT") == Decimal(10000) - Decimal("1000.001")
 
 
 def test_sell_fills_at_the_bid_and_pays_its_fee_in_the_quote_coin(desk: PaperDesk) -> None:
@@ -40,7 +40,7 @@ def test_sell_fills_at_the_bid_and_pays_its_fee_in_the_quote_coin(desk: PaperDes
     desk.sell("0.009")
 
     assert desk.order("exit")["cumFeeDetail"] == {"USDT": "0.9"}
-    assert desk.wallet("USDT") == before + Decimal("900") - Decimal("0.9")
+    assert desk.wallet("USDT") == before + Decimal(900) - Decimal("0.9")
 
 
 def test_what_the_base_fee_took_can_not_be_sold(desk: PaperDesk) -> None:
@@ -56,7 +56,7 @@ def test_buy_without_a_unit_spends_quote_coin(desk: PaperDesk) -> None:
     assert row["marketUnit"] == "quoteCoin"
     assert row["cumExecQty"] == "0.000499"
     assert Decimal(row["cumExecValue"]) == Decimal("49.9000499")
-    assert Decimal(row["leavesValue"]) == Decimal("50") - Decimal("49.9000499")
+    assert Decimal(row["leavesValue"]) == Decimal(50) - Decimal("49.9000499")
 
 
 def test_buy_by_value_ends_partially_filled_cancelled_with_its_change_left_over(desk: PaperDesk) -> None:
