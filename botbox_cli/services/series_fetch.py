@@ -106,9 +106,14 @@ class Fetch:
     # -- history that may not be there
 
     def _plan_history(self, pool: ThreadPoolExecutor) -> None:
-        works = [work for work in self.works if work.plan.history is not None]
-        answers = [pool.submit(self._start_of_history, work.plan) for work in works]
-        for work, answer in zip(works, answers, strict=True):
+        to_ask = (work for work in self.works if work.plan.history is not None)
+        under_way: deque[tuple[SeriesWork, Future[int | None]]] = deque()
+        while True:
+            for work in islice(to_ask, AHEAD - len(under_way)):
+                under_way.append((work, pool.submit(self._start_of_history, work.plan)))
+            if not under_way:
+                return
+            work, answer = under_way.popleft()
             if self._stopped_by is not None:
                 answer.cancel()
                 work.is_given_up = True
@@ -118,20 +123,21 @@ class Fetch:
             except BotboxError as e:
                 self._fail(work, e)
                 continue
+            self._unreachable_in_a_row = 0
             if start_ms is not None:
                 work.plan.add_history(start_ms)
 
     def _start_of_history(self, plan: SeriesPlan) -> int | None:
         """Return where to start, some pages before the first candle at most; None where there is no candle.
 
-        The history before stored candles is asked for anew in each pass with such a `since`, so one request must do
-        to see that there is none. Where a long one starts is searched by halves.
+        History that is not there is asked for anew in each pass, so one request must do to see that. Where a long one
+        starts is searched by halves.
         """
         assert plan.history is not None
         start_ms, end_ms = plan.history.start_ms, plan.history.end_ms
         page_ms = PAGE * plan.interval.length_ms
         low, high = 0, (end_ms - start_ms) // page_ms
-        if high < PAGES_UNSEARCHED and not plan.history_stands_before:
+        if high == 0 and not plan.history_stands_before:
             return start_ms
         if not self._has_candles(plan, start_ms, end_ms):
             return None

@@ -24,7 +24,7 @@ class Market:
     """Candles as the exchange has them, closed ones by the clock; up to 1000 an answer.
 
     `asked` holds every request for candles: symbol, interval code, start and end. `fault` may return the error that
-    a request gets; `during` runs inside each, in the thread of the caller.
+    a request gets; `during` runs inside each, with its start, in the thread of the caller.
     """
 
     def __init__(self, clock: ManualClock, symbols: Iterable[str] = ()) -> None:
@@ -36,7 +36,7 @@ class Market:
         self.quotes_asked: list[list[str]] = []
         self.down: BotboxError | None = None
         self.fault: Callable[[str, str], BotboxError | None] = lambda symbol, code: None
-        self.during: Callable[[], None] = lambda: None
+        self.during: Callable[[int | None], None] = lambda start_ms: None
         self._lock = threading.Lock()
 
     def instruments(self) -> dict[str, Instrument]:
@@ -49,7 +49,7 @@ class Market:
     ) -> CandleBatch:
         with self._lock:
             self.asked.append((symbol, interval.code, start_ms, end_ms))
-        self.during()
+        self.during(start_ms)
         error = self.down or self.fault(symbol, interval.code)
         if error is not None:
             raise error

@@ -10,7 +10,7 @@ import pytest
 from botbox_cli.analysis.columns import cut
 from botbox_cli.analysis.indicators import indicators_of
 from botbox_cli.domain.account import Venue
-from botbox_cli.domain.candle import from_ms
+from botbox_cli.domain.candle import DAY_MS, INTERVALS, from_ms
 from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable, NotFound
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.ports import CandleBatch
@@ -113,16 +113,26 @@ def test_open_candle_is_not_stored_even_when_the_exchange_gives_it(desk: Desk):
     desk.assert_complete(3000)
 
 
-def test_new_series_starts_two_years_back(desk: Desk):
-    desk.record(timeframes=("D", "60", "15"))
+@pytest.mark.parametrize(
+    ("code", "history", "weeks_before"),
+    [
+        ("W", timedelta(days=730), 113),
+        ("D", timedelta(days=730), 113),
+        ("60", timedelta(days=730), 113),
+        ("15", timedelta(minutes=15 * 17_520), 14),
+    ],
+)
+def test_new_series_starts_two_years_back_or_as_many_candles_as_two_years_have_hours(
+    desk: Desk, code: str, history: timedelta, weeks_before: int
+):
+    interval = INTERVALS[code]
+    listed_ms = START_MS - weeks_before * 7 * DAY_MS
+    desk.market.list_candles("BTCUSDT", code, walk(25_000, interval=interval, start_ms=listed_ms))
 
-    starts = {
-        code: min(start for _, c, start, _ in desk.market.asked if c == code) for code in ("D", "60", "15")
-    }
-    now = desk.clock.now()
-    assert from_ms(starts["60"]) == now.replace(minute=0) - timedelta(days=730) + timedelta(hours=1)
-    assert from_ms(starts["D"]) == now.replace(hour=0, minute=0) - timedelta(days=729)
-    assert from_ms(starts["15"]) == now - timedelta(minutes=15 * 17520)
+    (series,) = desk.record(timeframes=(code,)).series
+
+    assert series.first is not None
+    assert timedelta(0) <= series.first - (desk.clock.now() - history) < interval.length
 
 
 def test_since_decides_where_a_new_series_starts(desk: Desk):
@@ -225,6 +235,7 @@ def test_series_without_any_candle_is_no_error(desk: Desk):
     result = desk.record("NEWUSDT", since_ms=START_MS - 400_000 * H)
 
     assert result.errors == ()
+    assert len(desk.market.asked) == 1
     assert (result.series[0].first, result.series[0].last, result.series[0].gaps) == (None, None, 0)
 
 
@@ -259,15 +270,13 @@ def test_pass_killed_at_a_write_is_completed_by_the_next(desk: Desk, where: str,
 def test_pages_are_written_in_order_though_answers_come_late(desk: Desk):
     """The first page waits until the others have been answered: nothing is written before it."""
     others = threading.Semaphore(0)
-    first_asked = threading.Event()
 
-    def during() -> None:
-        if not first_asked.is_set():
-            first_asked.set()
-            others.acquire(timeout=5)
-            others.acquire(timeout=5)
+    def during(start_ms: int | None) -> None:
+        if start_ms == START_MS:
+            assert others.acquire(timeout=5)
+            assert others.acquire(timeout=5)
             assert desk.candles.upserts == []
-        else:
+        elif start_ms is not None:
             others.release()
 
     desk.market.during = during
@@ -281,7 +290,9 @@ def test_ten_requests_are_under_way_at_once_and_no_more(desk: Desk):
     together = threading.Barrier(10)
     count, most, lock = [0], [0], threading.Lock()
 
-    def during() -> None:
+    def during(start_ms: int | None) -> None:
+        if start_ms is None:
+            return  # Whether there is any history is asked alone.
         with lock:
             count[0] += 1
             most[0] = max(most[0], count[0])
