@@ -200,6 +200,12 @@ class CandleStore(Protocol):
         """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
         ...
 
+    def between_many(
+        self, venue: Venue, symbols: Sequence[str], interval: Interval, start_ms: int, end_ms: int
+    ) -> dict[str, tuple[CandleBatch, Indicators]]:
+        """Return what `between` returns, for many symbols at one moment; one without any may be absent."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:

@@ -18,6 +18,8 @@ Column = NDArray[np.float64]
 
 NO_CANDLES = CandleBatch(np.empty(0, np.int64), *(np.empty(0) for _ in fields(CandleBatch)[1:]))
 
+NO_INDICATORS = Indicators(*(np.empty(0) for _ in fields(Indicators)))
+
 
 def cut(candles: CandleBatch, rows: slice | NDArray[np.bool_] | Times) -> CandleBatch:
     """Return the candles at `rows`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from botbox_cli.analysis.columns import cut, cut_indicators
+from botbox_cli.analysis.columns import NO_CANDLES, NO_INDICATORS, cut, cut_indicators
 from botbox_cli.analysis.regime import atr_ratio, ratio_known_at
 from botbox_cli.analysis.rules.bb_mean_reversion import BbMeanReversion
 from botbox_cli.analysis.rules.rule import Evidence, Rule, setup_of
@@ -21,6 +21,9 @@ from botbox_cli.domain.setup import Setup
 from botbox_cli.ports import CandleBatch, CandleStore, Clock, Exchange, Indicators, LogEntry, Store
 from botbox_cli.services.invalidate import Invalidated, invalidate
 from botbox_cli.services.lookup import interval_of
+
+REGIME = INTERVALS[REGIME_TIMEFRAME]
+NOTHING = NO_CANDLES, NO_INDICATORS
 
 
 class SkipReason(StrEnum):
@@ -74,8 +77,8 @@ def scan(
     interval = interval_of(timeframe)
     invalidated = invalidate(store, candle_store, account, exchange, clock)
     now = clock.now()
-    look = _Look(store, candle_store, account.venue, interval, rule or BbMeanReversion(), now)
     wanted = list(dict.fromkeys(symbols))
+    look = _Look.at_all(store, candle_store, account.venue, wanted, interval, rule or BbMeanReversion(), now)
     found: list[Setup] = []
     skipped: dict[str, Skipped] = {}
     for symbol in wanted:
@@ -113,9 +116,12 @@ def _save(
     return new, known
 
 
+Stored = Mapping[str, tuple[CandleBatch, Indicators]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The look at one symbol after another."""
+    """The look at one symbol after another, at stored candles that were read for all of them at once."""
 
     store: Store
     candle_store: CandleStore
@@ -123,28 +129,43 @@ class _Look:
     interval: Interval
     rule: Rule
     now: datetime
+    newest: Stored
+    """Of the scanned interval: the newest closed candle by the clock and, while that may be missing, the one before."""
+    regime: Stored
+
+    @classmethod
+    def at_all(
+        cls,
+        store: Store,
+        candle_store: CandleStore,
+        venue: Venue,
+        symbols: Sequence[str],
+        interval: Interval,
+        rule: Rule,
+        now: datetime,
+    ) -> _Look:
+        newest_ms = interval.newest_closed_ms(to_ms(now))
+        newest = candle_store.between_many(
+            venue, symbols, interval, newest_ms - interval.length_ms, newest_ms
+        )
+        # The regime counts as it was known when the scanned candle closed: at `newest_ms` or later.
+        first_ms = REGIME.newest_closed_ms(newest_ms) - (REGIME_ATRS - 1) * REGIME.length_ms
+        regime = candle_store.between_many(
+            venue, symbols, REGIME, first_ms, REGIME.newest_closed_ms(to_ms(now))
+        )
+        return cls(store, candle_store, venue, interval, rule, now, newest, regime)
 
     def at(self, symbol: str) -> list[Setup] | Skipped:
         """Return the setups in the newest closed candle, or why there is none."""
-        read = self._newest(symbol)
-        if isinstance(read, Skipped):
-            return read
-        candles, indicators = read
+        candles, indicators = self.newest.get(symbol, NOTHING)
+        if (fault := self._staleness(symbol, self.interval, candles)) is not None:
+            return fault
+        newest = slice(-1, None)
         ratio = self._regime_ratio(symbol, int(candles.open_ms[-1]) + self.interval.length_ms)
         if isinstance(ratio, Skipped):
             return ratio
-        evidence = Evidence(candles, indicators, np.array([ratio]))
+        evidence = Evidence(cut(candles, newest), cut_indicators(indicators, newest), np.array([ratio]))
         return self._setups(symbol, evidence)
-
-    def _newest(self, symbol: str) -> tuple[CandleBatch, Indicators] | Skipped:
-        newest_ms = self.interval.newest_closed_ms(to_ms(self.now))
-        start_ms = newest_ms - self.interval.length_ms
-        candles, indicators = self.candle_store.between(
-            self.venue, symbol, self.interval, start_ms, newest_ms
-        )
-        if (fault := self._staleness(symbol, self.interval, candles)) is not None:
-            return fault
-        return cut(candles, slice(-1, None)), cut_indicators(indicators, slice(-1, None))
 
     def _staleness(self, symbol: str, interval: Interval, fresh: CandleBatch) -> Skipped | None:
         """Return why a series can't be looked at, given its candles up to the newest closed one by the clock."""
@@ -167,20 +188,18 @@ class _Look:
 
     def _regime_ratio(self, symbol: str, at_ms: int) -> float | Skipped:
         """Return the ratio that was known at `at_ms`, if it says that the market is ranging."""
-        interval = INTERVALS[REGIME_TIMEFRAME]
-        newest_ms = interval.newest_closed_ms(to_ms(self.now))
-        start_ms = interval.newest_closed_ms(at_ms) - (REGIME_ATRS - 1) * interval.length_ms
-        candles, indicators = self.candle_store.between(self.venue, symbol, interval, start_ms, newest_ms)
-        if (fault := self._staleness(symbol, interval, candles)) is not None:
+        candles, indicators = self.regime.get(symbol, NOTHING)
+        if (fault := self._staleness(symbol, REGIME, candles)) is not None:
             return fault
-        known = ratio_known_at(np.array([at_ms]), atr_ratio(indicators.atr), candles.open_ms, interval)
+        known = ratio_known_at(np.array([at_ms]), atr_ratio(indicators.atr), candles.open_ms, REGIME)
         reading = read_regime(float(known[0]))
         if reading.ratio is None:
-            lacking = np.isnan(indicators.atr[candles.open_ms + interval.length_ms <= at_ms])
+            lacking = np.isnan(indicators.atr[candles.open_ms + REGIME.length_ms <= at_ms])
             values = int(np.argmax(lacking[::-1])) if lacking.any() else len(lacking)
-            detail = f"{values} of {REGIME_ATRS} ATR values on {interval.code} without a gap"
-            if values == REGIME_ATRS:
-                detail = f"no movement in {REGIME_ATRS} candles of {interval.code}"
+            if values >= REGIME_ATRS:
+                detail = f"no movement in {REGIME_ATRS} candles of {REGIME.code}"
+            else:
+                detail = f"{values} of {REGIME_ATRS} ATR values on {REGIME.code} without a gap"
             return Skipped(symbol, SkipReason.REGIME_UNKNOWN, detail)
         if reading.regime is Regime.TRENDING:
             detail = (

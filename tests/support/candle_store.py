@@ -1,11 +1,11 @@
 """Candles in memory: `ports.CandleStore` without a database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import numpy as np
 
-from botbox_cli.analysis.columns import NO_CANDLES, cut, cut_indicators
+from botbox_cli.analysis.columns import NO_CANDLES, NO_INDICATORS, cut, cut_indicators
 from botbox_cli.analysis.indicators import indicators_of
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import INTERVALS, Interval
@@ -13,8 +13,6 @@ from botbox_cli.ports import CandleBatch, Indicators, Series
 
 Key = tuple[Venue, str, str]
 Columns = tuple[CandleBatch, Indicators]
-
-NO_INDICATORS = Indicators(*(np.empty(0) for _ in fields(Indicators)))
 
 
 class MemoryCandles:
@@ -66,6 +64,11 @@ class MemoryCandles:
         candles, indicators = self._all(venue, symbol, interval)
         first, after = np.searchsorted(candles.open_ms, [start_ms, end_ms + 1]).tolist()
         return cut(candles, slice(first, after)), cut_indicators(indicators, slice(first, after))
+
+    def between_many(
+        self, venue: Venue, symbols: Sequence[str], interval: Interval, start_ms: int, end_ms: int
+    ) -> dict[str, Columns]:
+        return {symbol: self.between(venue, symbol, interval, start_ms, end_ms) for symbol in symbols}
 
     def _all(self, venue: Venue, symbol: str, interval: Interval) -> Columns:
         return self.columns.get((venue, symbol, interval.code), (NO_CANDLES, NO_INDICATORS))
