@@ -15,7 +15,7 @@ from botbox_cli.exchange.paper.protocol import Reply, Request, to_ms
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.state import Effects
 from botbox_cli.exchange.paper.store import OPENING, Books, MemoryBooks
-from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.exchange.paper.terms import Terms
 
 START = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ from botbox_cli.exchange.paper.limits import LimitRules
 from botbox_cli.exchange.paper.protocol import Reply, Request, to_ms
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.store import MemoryBooks
-from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.exchange.paper.terms import Terms
 from botbox_cli.ports import Holder
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.storage.store import SqlStore

@@ -63,7 +63,7 @@ def take(
     levels = book.asks if is_buy else book.bids
     reason = "" if levels else "EC_NoImmediateQtyToFill"
     fills: list[Fill] = []
-    left_qty, left_value = qty, _least(value, budget)
+    left_qty, left_value = qty, least(value, budget)
     for price, size in levels:
         if (price > bound.price) if is_buy else (price < bound.price):
             return Taken(fills, bound.reason)
@@ -83,12 +83,13 @@ def take(
 def _wanted(instrument: Instrument, price: Decimal, qty: Decimal | None, value: Decimal | None) -> Decimal:
     step = instrument.base_step
     affordable = None if value is None else value // (price * step) * step
-    wanted = _least(qty, affordable)
+    wanted = least(qty, affordable)
     assert wanted is not None, "an order has a quantity or a value"
     return wanted
 
 
-def _least(a: Decimal | None, b: Decimal | None) -> Decimal | None:
+def least(a: Decimal | None, b: Decimal | None) -> Decimal | None:
+    """Return the lesser of two bounds, of which either may be missing."""
     if a is None or b is None:
         return b if a is None else a
     return min(a, b)

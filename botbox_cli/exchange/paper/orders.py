@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from botbox_cli.exchange.paper.instrument import Instrument
-from botbox_cli.exchange.paper.number import ZERO, is_multiple, parse
+from botbox_cli.exchange.paper.number import ZERO, ceil_to, is_multiple, parse
 from botbox_cli.exchange.paper.protocol import Refusal
+from botbox_cli.exchange.paper.state import Order
 
 ORDER_FILTERS = ("Order", "tpslOrder", "StopOrder")
 _TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "PostOnly")
@@ -77,6 +78,63 @@ def read_draft(params: Mapping[str, Any], instrument: Instrument, last: Decimal)
     )
     check_filters(draft, instrument, last)
     return draft
+
+
+def amended(order: Order, params: Mapping[str, Any], instrument: Instrument, last: Decimal) -> Draft:
+    """Return what an order asks for once `params` of order/amend have changed it."""
+    changes: dict[str, Any] = {}
+    for name, attribute in (("qty", "qty"), ("price", "price"), ("triggerPrice", "trigger_price")):
+        text = params.get(name)
+        if text in (None, ""):
+            continue
+        value = parse(text)
+        if value is None or not value:
+            raise Refusal(170130, f"Data sent for paramter '{name}' is not valid.")
+        if not getattr(order, attribute):
+            raise Refusal(170312, "The current order does not support modification")
+        changes[attribute] = value
+    if not changes:
+        raise Refusal(10001, "Request parameter error: nothing to modify")
+    draft = draft_of(order)._replace(**changes)
+    check_filters(draft, instrument, last)
+    return draft
+
+
+def draft_of(order: Order) -> Draft:
+    """Return what an accepted order asked for."""
+    return Draft(
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        market_unit=order.market_unit,
+        order_filter=order.order_filter,
+        qty=order.qty,
+        price=order.price,
+        trigger_price=order.trigger_price,
+        is_leverage=order.is_leverage,
+        tolerance_type=order.tolerance_type,
+        tolerance=order.tolerance,
+        link_id=order.link_id,
+    )
+
+
+def lock_of(draft: Draft, instrument: Instrument, worst: Decimal | None = None) -> tuple[str, Decimal]:
+    """Return what an order occupies: (coin, amount). `worst` is the worst price a market order accepts.
+
+    A market buy in base coin occupies its quantity at the dearest price it may pay, and a market sell by value the
+    coins it needs at the cheapest it may take: what it can come to is covered, and what it does not need is released.
+    One that waits for a trigger is taken to trigger at that very price.
+    """
+    qty = draft.qty
+    if draft.order_type == "Limit":
+        return (instrument.quote, qty * draft.price) if draft.is_buy else (instrument.base, qty)
+    if draft.trigger_price:
+        limit = instrument.highest_buy if draft.is_buy else instrument.lowest_sell
+        worst = limit(draft.trigger_price)
+    assert worst is not None, "a market order that does not wait for a trigger has a bound"
+    if draft.is_buy:
+        return instrument.quote, qty if draft.by_value else qty * worst
+    return instrument.base, ceil_to(qty / worst, instrument.base_step) if draft.by_value else qty
 
 
 def check_filters(draft: Draft, instrument: Instrument, last: Decimal) -> None:

@@ -9,7 +9,6 @@ from botbox_cli.exchange.paper.instrument import Instrument
 from botbox_cli.exchange.paper.ledger import Balance
 from botbox_cli.exchange.paper.number import ZERO, fixed, plain
 from botbox_cli.exchange.paper.state import Execution, Order
-from botbox_cli.exchange.paper.trading import stop_order_type
 
 _AVERAGE_PLACES = Decimal("1E-8")
 
@@ -18,7 +17,6 @@ def order_row(order: Order, instrument: Instrument) -> dict[str, Any]:
     """Return the row of order/realtime and order/history."""
     base, quote, tick = instrument.base_places, instrument.quote_places, instrument.price_places
     leaves_qty, leaves_value = _leaves(order)
-    stop_type = stop_order_type(order)
     return {
         "orderId": order.order_id,
         "orderLinkId": order.link_id,
@@ -41,7 +39,7 @@ def order_row(order: Order, instrument: Instrument) -> dict[str, Any]:
         "cumFeeDetail": {coin: plain(fee) for coin, fee in order.fees.items()},
         "timeInForce": order.time_in_force,
         "orderType": order.order_type,
-        "stopOrderType": stop_type,
+        "stopOrderType": order.stop_order_type,
         "marketUnit": order.market_unit,
         "orderIv": "",
         "triggerPrice": fixed(order.trigger_price, tick),

@@ -90,6 +90,10 @@ class Order:
     def is_buy(self) -> bool:
         return self.side == "Buy"
 
+    @property
+    def stop_order_type(self) -> str:
+        return {"Order": "", "StopOrder": "Stop"}.get(self.order_filter, self.order_filter)
+
 
 @dataclass(slots=True, frozen=True)
 class Execution:

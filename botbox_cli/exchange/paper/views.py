@@ -126,7 +126,7 @@ class Views:
         balances = self._account.ledger.balances
         chosen = [name for name in names.split(",") if name] or list(balances)
         coins = [
-            rows.coin_row(balances[name], self._trading.usdt_price(name, now_ms))
+            rows.coin_row(balances[name], self._trading.margin.usdt_price(name, now_ms))
             for name in chosen
             if name in balances and not (balances[name].is_blank and not names)
         ]

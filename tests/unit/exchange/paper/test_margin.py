@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.exchange.paper.terms import Terms
 from tests.support.paper import PaperDesk
 
 

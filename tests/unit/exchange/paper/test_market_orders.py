@@ -6,7 +6,7 @@ import pytest
 
 from botbox_cli.exchange.paper.market import Book
 from botbox_cli.exchange.paper.state import Effects
-from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.exchange.paper.terms import Terms
 from tests.support.paper import PaperDesk
 
 

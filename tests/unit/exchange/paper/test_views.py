@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from botbox_cli.exchange.paper.state import Effects, Lag
-from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.exchange.paper.terms import Terms
 from tests.support.paper import PaperDesk
 
 HOUR_S = 3600.0
