@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
 from botbox_cli.errors import StorageError
-from botbox_cli.storage.engine import Database
+from botbox_cli.storage.engine import BUSY_S, Database
 from botbox_cli.storage.schema import HEAD, refuse_newer
 from botbox_cli.storage.store import random_tag
 from botbox_cli.storage.tables import save_tag
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 # Any constant: two `botbox init` at once take turns. SQLite's BEGIN IMMEDIATE does the same.
 _MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(7305812)")
+_ATTEMPTS = 200
 _REVISION = text("SELECT version_num FROM alembic_version")
 
 
@@ -99,9 +104,18 @@ def _make_sqlite_file(database: Database) -> None:
             "check the directory's permissions, or set DATABASE_URL",
             code="storage_read_only",
         ) from e
-    with database.translated():
-        connection = database.connect_sqlite()
+    with database.translated(), closing(database.connect_sqlite()) as connection:
+        _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file over, for good. SQLite does not wait for another process that does the same: we do."""
+    for attempt in count(1):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            connection.close()
+        except sqlite3.OperationalError as e:
+            if e.sqlite_errorname != "SQLITE_BUSY" or attempt == _ATTEMPTS:
+                raise
+            time.sleep(BUSY_S / _ATTEMPTS)
+        else:
+            return

@@ -69,15 +69,23 @@ class SqlStore:
 
     def __init__(self, url: str, *, new_tag: Callable[[], str] = random_tag) -> None:
         self.database = Database(url)
-        if self.database.is_memory:
-            self.installation = new_tag()
-            with self.database.writing() as connection:
-                t.create_all(connection)
-                t.save_tag(connection, self.installation)
-        else:
-            with self.database.reading() as connection:
-                self.installation = checked_tag(connection, self.database.name)
+        try:
+            self.installation = self._opened(new_tag)
+        except BaseException:
+            self.database.close()
+            raise
         self._upserts = upserts(self.database.engine.dialect.name)
+
+    def _opened(self, new_tag: Callable[[], str]) -> str:
+        """Return the installation tag of a database that is ready to be worked with."""
+        if not self.database.is_memory:
+            with self.database.reading() as connection:
+                return checked_tag(connection, self.database.name)
+        tag = new_tag()
+        with self.database.writing() as connection:
+            t.create_all(connection)
+            t.save_tag(connection, tag)
+        return tag
 
     def close(self) -> None:
         """Close the connections. (A process that ends without it loses nothing.)"""

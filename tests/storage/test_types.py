@@ -4,13 +4,14 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
-from botbox_cli.domain.account import Account
+from botbox_cli.domain.account import Account, Venue
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.setup import SetupStatus
 from botbox_cli.domain.trade import Trade
 from botbox_cli.errors import StorageError
+from botbox_cli.storage import tables as t
 from botbox_cli.storage.store import SqlStore
 from tests.support.books import NOW, a_setup, a_trade
 
@@ -74,16 +75,12 @@ def test_time_of_another_zone_is_stored_in_utc(store: SqlStore, account: Account
 @pytest.mark.parametrize(
     ("amount", "stored"), [("1E-8", "0.00000001"), ("1E+3", "1000"), ("0.50", "0.50"), ("-0.0", "-0.0")]
 )
-def test_sqlite_holds_decimals_as_text_in_plain_notation(sqlite_copy: str, amount: str, stored: str) -> None:
-    store = SqlStore(sqlite_copy)
-    with store.database.writing() as connection:
-        connection.execute(
-            text("INSERT INTO instruments (venue, symbol) VALUES ('mainnet', 'X')"),
-        )
-    from botbox_cli.storage import tables as t
+def test_sqlite_holds_decimals_as_text_in_plain_notation(amount: str, stored: str) -> None:
+    store = SqlStore("sqlite://")
+    row = {"venue": Venue.MAINNET, "symbol": "BTCUSDT", "tick_size": Decimal(amount)}
 
     with store.database.writing() as connection:
-        connection.execute(t.table(t.Instruments).update(), {"tick_size": Decimal(amount)})
+        connection.execute(insert(t.table(t.Instruments)), row)
         raw = connection.execute(text("SELECT tick_size, typeof(tick_size) FROM instruments")).one()
     store.close()
 
