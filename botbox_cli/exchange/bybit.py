@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botbox_cli.domain.candle import Interval, to_ms
 from botbox_cli.domain.number import plain
-from botbox_cli.domain.order import OrderReport, ReportStatus
+from botbox_cli.domain.order import OrderReport, ReportStatus, parse_order_link_id
 from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable
 from botbox_cli.exchange import codes, wire
 from botbox_cli.exchange.codes import Request
@@ -51,6 +52,8 @@ DEFAULT_FEE_RATE = Decimal("0.001")
 """Spot's usual fee, for accounts that can't be asked (demo)."""
 
 _CENT = Decimal("0.01")
+
+log = logging.getLogger(__name__)
 
 
 class BybitExchange:
@@ -145,9 +148,9 @@ class BybitExchange:
     # -- writes
 
     def repay(self, coin: str, amount: Decimal) -> None:
-        self._ask(
-            lambda: self._session.manual_no_convert_repay(coin=coin, amount=plain(amount)), Request.PLACE
-        )
+        params = {"coin": coin, "amount": plain(amount)}
+        body = self._ask(lambda: self._session.manual_no_convert_repay(**params), Request.REPAY)
+        self._parsed(body, wire.result_of, Request.REPAY)
 
     def order_request(self, request: OrderRequest) -> dict[str, str]:
         params = {
@@ -214,7 +217,7 @@ class BybitExchange:
     def open_orders(self) -> list[OrderReport]:
         params = {"category": "spot", "limit": ORDERS_LIMIT}
         rows = [row for page in self._pages(self._session.get_open_orders, params) for row in page]
-        reports = {report.exchange_order_id: report for report in self._parsed(rows, _orders)}
+        reports = {report.exchange_order_id: report for report in self._parsed(rows, _readable_orders)}
         return [report for report in reports.values() if report.status is ReportStatus.LIVE]
 
     def order_fills(self, symbol: str, order_link_id: str, *, since: datetime) -> list[Fill]:
@@ -306,6 +309,19 @@ def _page(body: Any) -> Page:
 
 def _orders(rows: list[wire.Row]) -> list[OrderReport]:
     return [wire.order(row) for row in rows]
+
+
+def _readable_orders(rows: list[wire.Row]) -> list[OrderReport]:
+    """Return orders, leaving out a row of somebody else's that can't be read: it must not hide all others."""
+    found = []
+    for row in rows:
+        try:
+            found.append(wire.order(row))
+        except wire.WireError as e:
+            if parse_order_link_id(str(row.get("orderLinkId"))) is not None:
+                raise
+            log.warning("order %r left out: %s", row.get("orderId"), e)
+    return found
 
 
 def _of_order(rows: list[wire.Row], params: Params) -> list[wire.Row]:

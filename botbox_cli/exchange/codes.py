@@ -31,6 +31,7 @@ class Request(Enum):
     READ = "answer"
     PLACE = "order"
     CANCEL = "cancel"
+    REPAY = "repayment"
 
 
 class Class(Enum):
@@ -358,10 +359,8 @@ def _doubtful(request: Request, why: str) -> BotboxError:
 
 
 def _rejected(said: str, request: Request, code: int) -> ExchangeRejected:
-    return ExchangeRejected(f"Bybit rejected the {_REJECTED[request]}: {said}", ret_code=code)
-
-
-_REJECTED = {Request.READ: "question", Request.PLACE: "order", Request.CANCEL: "cancel"}
+    what = "question" if request is Request.READ else request.value
+    return ExchangeRejected(f"Bybit rejected the {what}: {said}", ret_code=code)
 
 
 def _code_of(error: Any) -> int:

@@ -67,8 +67,7 @@ class Access:
     """Where requests go and how they are signed.
 
     Args:
-        endpoint: Base of another host, such as `http://127.0.0.1:8800`; else the mode decides.
-        region: Top-level domain of a regional host (`eu`, `nl`, …).
+        endpoint: Base of the host, such as `http://127.0.0.1:8800`; the mode's own if empty.
         adapter: Carries requests instead of the network (the paper exchange).
         limiter: Shared by every session of the process.
     """
@@ -77,7 +76,6 @@ class Access:
     key: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     endpoint: str = ""
-    region: str = ""
     adapter: BaseAdapter | None = None
     limiter: Limiter | None = None
     recv_window_s: float = RECV_WINDOW_S
@@ -133,7 +131,6 @@ def make_http(access: Access, clock: Clock) -> HTTP:
         http = _http_class()(
             testnet=access.mode is Mode.TESTNET,
             demo=access.mode is Mode.DEMO,
-            tld=access.region or "com",
             api_key=access.key or None,
             api_secret=access.secret or None,
             timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
@@ -151,8 +148,8 @@ def make_http(access: Access, clock: Clock) -> HTTP:
     client = http.client
     # A redirect would carry the key to another host and could send an order twice.
     client.max_redirects = 0
-    if is_loopback(http.endpoint):
-        client.trust_env = False
+    if access.adapter is not None or is_loopback(http.endpoint):
+        client.trust_env = False  # No proxy of the environment stands between.
     carrier = access.adapter or HTTPAdapter(pool_connections=10, pool_maxsize=10, max_retries=0)
     client.mount("https://", carrier)
     client.mount("http://", carrier)
@@ -237,5 +234,6 @@ def _silence() -> None:
 
 
 def is_loopback(endpoint: str) -> bool:
+    """Tell whether a base address is this machine's."""
     host = urlsplit(endpoint).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")

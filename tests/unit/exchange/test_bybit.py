@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from pybit.exceptions import FailedRequestError
 
 from botbox_cli.domain.candle import INTERVALS, from_ms, to_ms
 from botbox_cli.domain.instrument import Instrument
@@ -356,10 +357,42 @@ def test_fee_rate_is_the_usual_one_where_it_is_not_offered(code: int) -> None:
     assert over(ScriptedSession(get_fee_rates=refusal(code))).fee_rate("BTCUSDT") == DEFAULT_FEE_RATE
 
 
+def test_fee_rate_is_the_usual_one_where_the_host_has_no_such_path() -> None:
+    missing = FailedRequestError("GET https://host: ", "HTTP status code is not 200.", 404, "10:00:00", None)
+
+    assert over(ScriptedSession(get_fee_rates=missing)).fee_rate("BTCUSDT") == DEFAULT_FEE_RATE
+
+
 @pytest.mark.parametrize("code", [10003, 10004, 10010, 10001])
 def test_fee_rate_does_not_hide_a_bad_key(code: int) -> None:
     with pytest.raises((ConfigError, ExchangeRejected)):
         over(ScriptedSession(get_fee_rates=refusal(code))).fee_rate("BTCUSDT")
+
+
+def test_margin_state_is_asked_for() -> None:
+    assert over(
+        ScriptedSession(spot_margin_trade_get_status_and_leverage=body("spot_margin_state"))
+    ).is_margin_on()
+
+
+# -- repaying
+
+
+def test_repayment_is_sent_once_in_plain_notation() -> None:
+    session = ScriptedSession(manual_no_convert_repay=ok({"resultStatus": "SU"}))
+
+    over(session).repay("BTC", D("1E-8"))
+
+    assert session.asked == [("manual_no_convert_repay", {"coin": "BTC", "amount": "0.00000001"})]
+
+
+@pytest.mark.parametrize("answer", [requests.ReadTimeout(), refusal(10016), {}, None])
+def test_repayment_without_a_trustworthy_answer_is_unknown(answer: Any) -> None:
+    session = ScriptedSession(manual_no_convert_repay=answer)
+
+    with pytest.raises(OutcomeUnknown, match="repayment"):
+        over(session).repay("BTC", D("0.1"))
+    assert len(session.asked) == 1
 
 
 # -- looking up
@@ -534,6 +567,21 @@ def test_open_orders_of_all_kinds_are_read_page_by_page() -> None:
         {"category": "spot", "limit": 50, "cursor": "a%2C1"},
         {"category": "spot", "limit": 50, "cursor": "b"},
     ]
+
+
+def test_unreadable_order_of_somebody_else_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    ours = order_row(orderStatus="New", cumExecQty="0")
+    session = ScriptedSession(get_open_orders=listed(order_row(orderLinkId="by-hand", side=""), ours))
+
+    assert [order.order_link_id for order in over(session).open_orders()] == [ID]
+    assert "side is ''" in caplog.text
+
+
+def test_unreadable_order_of_ours_is_an_error() -> None:
+    session = ScriptedSession(get_open_orders=listed(order_row(side="")))
+
+    with pytest.raises(ExchangeUnavailable, match="side"):
+        over(session).open_orders()
 
 
 def test_orders_that_have_just_ended_are_not_open() -> None:

@@ -42,7 +42,7 @@ def translated(error: Exception, request: Request) -> BotboxError:
     return codes.translate(error, request, now=NOW, secrets=(KEY, SECRET))
 
 
-PLACE, CANCEL, READ = Request.PLACE, Request.CANCEL, Request.READ
+PLACE, CANCEL, REPAY, READ = Request.PLACE, Request.CANCEL, Request.REPAY, Request.READ
 
 
 @pytest.mark.parametrize(
@@ -92,23 +92,23 @@ def test_stored_ip_ban() -> None:
     assert "10 minutes" in error.hint
 
 
-EXPECTED: dict[Class, tuple[type[BotboxError], type[BotboxError], type[BotboxError]]] = {
-    Class.RETRY: (ExchangeUnavailable, ExchangeUnavailable, ExchangeUnavailable),
-    Class.UNKNOWN: (OutcomeUnknown, OutcomeUnknown, ExchangeUnavailable),
-    Class.DUPLICATE: (DuplicateOrder, OutcomeUnknown, ExchangeRejected),
-    Class.REFUSED: (ExchangeRejected, ExchangeRejected, ExchangeRejected),
-    Class.FATAL: (ConfigError, ConfigError, ConfigError),
-    Class.WAIT: (ExchangeUnavailable, ExchangeUnavailable, ExchangeUnavailable),
-    Class.GONE: (OutcomeUnknown, OrderGone, ExchangeRejected),
+EXPECTED: dict[Class, tuple[type[BotboxError], ...]] = {
+    Class.RETRY: (ExchangeUnavailable, ExchangeUnavailable, ExchangeUnavailable, ExchangeUnavailable),
+    Class.UNKNOWN: (OutcomeUnknown, OutcomeUnknown, OutcomeUnknown, ExchangeUnavailable),
+    Class.DUPLICATE: (DuplicateOrder, OutcomeUnknown, OutcomeUnknown, ExchangeRejected),
+    Class.REFUSED: (ExchangeRejected, ExchangeRejected, ExchangeRejected, ExchangeRejected),
+    Class.FATAL: (ConfigError, ConfigError, ConfigError, ConfigError),
+    Class.WAIT: (ExchangeUnavailable, ExchangeUnavailable, ExchangeUnavailable, ExchangeUnavailable),
+    Class.GONE: (OutcomeUnknown, OrderGone, OutcomeUnknown, ExchangeRejected),
 }
-"""By class: what an order, a cancel and a read get."""
+"""By class: what an order, a cancel, a repayment and a read get."""
 
 
 @pytest.mark.parametrize("code", codes.CODES)
 def test_each_code_is_taken_for_what_its_class_says(code: int) -> None:
     entry = codes.CODES[code]
 
-    errors = [translated(refused(code), request) for request in (PLACE, CANCEL, READ)]
+    errors = [translated(refused(code), request) for request in (PLACE, CANCEL, REPAY, READ)]
 
     assert tuple(map(type, errors)) == EXPECTED[entry.kind]
     assert all(entry.words in error.message for error in errors)

@@ -116,20 +116,18 @@ def test_market_data_is_not_signed(session: PerThread, host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "region", "endpoint", "expected"),
+    ("mode", "endpoint", "expected"),
     [
-        (Mode.LIVE, "", "", "https://api.bybit.com"),
-        (Mode.LIVE, "eu", "", "https://api.bybit.eu"),
-        (Mode.TESTNET, "", "", "https://api-testnet.bybit.com"),
-        (Mode.DEMO, "", "", "https://api-demo.bybit.com"),
-        (Mode.PAPER, "", "", "https://api.bybit.com"),
-        (Mode.LIVE, "", "http://127.0.0.1:8800/", "http://127.0.0.1:8800"),
+        (Mode.LIVE, "", "https://api.bybit.com"),
+        (Mode.TESTNET, "", "https://api-testnet.bybit.com"),
+        (Mode.DEMO, "", "https://api-demo.bybit.com"),
+        (Mode.PAPER, "", "https://api.bybit.com"),
+        (Mode.LIVE, "https://api.bybit.eu", "https://api.bybit.eu"),
+        (Mode.LIVE, "http://127.0.0.1:8800/", "http://127.0.0.1:8800"),
     ],
 )
-def test_mode_region_and_endpoint_choose_the_host(
-    mode: Mode, region: str, endpoint: str, expected: str
-) -> None:
-    http = make_http(Access(mode, endpoint=endpoint, region=region), ManualClock(NOW))
+def test_mode_chooses_the_host_unless_an_endpoint_is_named(mode: Mode, endpoint: str, expected: str) -> None:
+    http = make_http(Access(mode, endpoint=endpoint), ManualClock(NOW))
 
     assert http.endpoint == expected
 
@@ -140,6 +138,10 @@ def test_mode_region_and_endpoint_choose_the_host(
 )
 def test_proxies_of_the_environment_are_never_used_for_loopback(endpoint: str, trusted: bool) -> None:
     assert make_http(access(endpoint=endpoint), ManualClock(NOW)).client.trust_env is trusted
+
+
+def test_proxies_of_the_environment_are_never_used_for_an_adapter() -> None:
+    assert not make_http(access(adapter=Canned()), ManualClock(NOW)).client.trust_env
 
 
 def test_redirect_is_not_followed(session: PerThread, host: Host) -> None:

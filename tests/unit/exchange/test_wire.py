@@ -37,7 +37,6 @@ NOT_PARSED = {
     "recent_trade_spot_btcusdc": "the tape is not read",
     "single_coin_balance_unified": "the wallet is read whole",
     "spot_borrow_check": "free coins come from the wallet",
-    "spot_margin_state": "margin state is not read yet",
     "spot_margin_switch_mode": "margin is switched by a person",
     "user_setting_config": "the coin of a fee is read from each execution",
     "ws_private_auth_failure_nautilus": "no stream",
@@ -301,7 +300,7 @@ def test_coins_without_any_amount_are_left_out() -> None:
 def test_borrowed_coins_are_a_debt() -> None:
     assert wire.balances(body("wallet_balance_with_spot_borrow_nautilus"))["USDT"].debt == D("200.00")
     short = wire.balances(body("wallet_balance_spot_short_nautilus"))
-    assert short["ETH"] == Balance("ETH", total=D(0), debt=D("0.06142"))
+    assert short["ETH"] == Balance("ETH", total=D(0), debt=D("0.06142"), interest=D("0.02"))
     assert short["USDT"].debt == 0
 
 
@@ -316,6 +315,18 @@ def test_wallet_frames_have_the_same_rows(name: str) -> None:
     coins = [wire.balance(row) for account in rows(name) for row in account["coin"]]
 
     assert {"BTC", "USDT"} & {coin.coin for coin in coins if coin.total}
+
+
+@pytest.mark.parametrize(("mode", "is_on"), [("1", True), ("0", False), ("", None), (1, None)])
+def test_margin_is_on_when_its_mode_says_so(mode: Any, is_on: bool | None) -> None:
+    answer = body("spot_margin_state")
+    answer["result"]["spotMarginMode"] = mode
+
+    if is_on is None:
+        with pytest.raises(WireError, match="spotMarginMode"):
+            wire.is_margin_on(answer)
+    else:
+        assert wire.is_margin_on(answer) is is_on
 
 
 def test_fee_rate_is_the_takers() -> None:
