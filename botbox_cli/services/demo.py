@@ -165,12 +165,11 @@ def session(desk: Desk, symbols: Sequence[str]) -> Iterator[Step]:
 
 
 def _refuse_unrecorded(play: _Session, recorded: RecordResult) -> None:
-    last = [series.last for series in recorded.series if series.last is not None]
-    if not last or play.start - max(last) > 2 * HOUR:
-        until = (
-            f"it ends with the candle of {max(last):%Y-%m-%d %H:%M} UTC" if last else "it is another year's"
+    if not any(s.last is not None and play.start - s.last <= 2 * HOUR for s in recorded.series):
+        raise NotFound(
+            f"no candles before {play.start:%Y-%m-%d %H:%M} UTC are recorded",
+            "the recording is of the year 2025",
         )
-        raise NotFound(f"the recording has no candles of {play.start:%Y-%m-%d %H:%M} UTC", until)
 
 
 def _hour(play: _Session) -> Iterator[Step]:

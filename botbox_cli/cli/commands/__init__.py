@@ -8,6 +8,8 @@ from typing import Any
 from botbox_cli.cli.commands.approve import approve
 from botbox_cli.cli.commands.candles import candles
 from botbox_cli.cli.commands.close import close
+from botbox_cli.cli.commands.demo import demo
+from botbox_cli.cli.commands.doctor import doctor
 from botbox_cli.cli.commands.execute import execute
 from botbox_cli.cli.commands.halt import halt
 from botbox_cli.cli.commands.init import init
@@ -17,6 +19,7 @@ from botbox_cli.cli.commands.record import record
 from botbox_cli.cli.commands.reject import reject
 from botbox_cli.cli.commands.resume import resume
 from botbox_cli.cli.commands.run import run
+from botbox_cli.cli.commands.sandbox import sandbox
 from botbox_cli.cli.commands.scan import scan
 from botbox_cli.cli.commands.setups import setups
 from botbox_cli.cli.commands.show import show
@@ -27,6 +30,7 @@ from botbox_cli.cli.commands.trades import trades
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "init": init,
+    "doctor": doctor,
     "record": record,
     "scan": scan,
     "propose": propose,
@@ -45,5 +49,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "resume": resume,
     "stats": stats,
     "test-execution": dry_run,
+    "sandbox": sandbox,
+    "demo": demo,
 }
 """In the order of `botbox --help`."""
