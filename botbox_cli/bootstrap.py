@@ -7,6 +7,7 @@ exchange's client, numpy or the candles.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import sqlite3
 import threading
@@ -14,13 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from botbox_cli.config import Market, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
-from botbox_cli.errors import ConfigError, StorageError
+from botbox_cli.domain.candle import DAY_MS
+from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
 
 if TYPE_CHECKING:
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
 
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.market import Market as PaperMarket
+    from botbox_cli.faultpoint import Faultpoint
     from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
 REPLAY_START = datetime(2025, 4, 28, tzinfo=UTC)
-"""Where a new replay begins: a Monday of the recorded year with months of history, and setups of both kinds that day."""
+"""Where a new replay begins: a recorded Monday with months of history, and setups of both kinds that day."""
+REPLAY_WEEKS = 35
+"""Whole weeks from there to the end of what is recorded."""
 
 
 class SystemClock:
@@ -117,10 +122,13 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
     if moves_money:
         _refuse_unarmed(settings)
     access = None if settings.mode is Mode.PAPER else Access(*settings.keys())
+    faultpoint = _faultpoint(settings)
     with ExitStack() as stack:
         store = open_store(settings)
         stack.callback(store.close)
-        yield _wiring(settings, store, access, stack, moves_money=moves_money)
+        if faultpoint is not None:
+            store.database.writing = faultpoint.around_commits(store.database.writing)  # type: ignore[method-assign]
+        yield _wiring(settings, store, access, stack, faultpoint, moves_money=moves_money)
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -177,8 +185,24 @@ def paper_file(settings: Settings, store: SqlStore) -> Path:
     return path.with_name(f"{path.stem}-paper-{settings.market}.sqlite")
 
 
+def _faultpoint(settings: Settings) -> Faultpoint | None:
+    """Return what the crash tests ask for. Raises ConfigError where that could reach Bybit."""
+    asked = os.environ.get("BOTBOX_FAULTPOINT")
+    if asked is None:
+        return None
+    from botbox_cli.faultpoint import faultpoint_of
+
+    return faultpoint_of(asked, settings)
+
+
 def _wiring(
-    settings: Settings, store: SqlStore, access: Access | None, stack: ExitStack, *, moves_money: bool
+    settings: Settings,
+    store: SqlStore,
+    access: Access | None,
+    stack: ExitStack,
+    faultpoint: Faultpoint | None,
+    *,
+    moves_money: bool,
 ) -> Wiring:
     from botbox_cli.storage.process import current_holder
 
@@ -189,9 +213,11 @@ def _wiring(
         access = _paper_access(path)
         if settings.market is Market.REPLAY:
             clock = _replay_clock(path, stack)
+    if faultpoint is not None and faultpoint.clock is not None:
+        clock = _replay_clock(faultpoint.clock, stack)
 
     def make_exchange() -> Exchange:
-        exchange = _bybit(settings, access, clock, path, stack)
+        exchange = _bybit(settings, access, clock, path, stack, faultpoint)
         if moves_money:
             _refuse_other_account(settings, exchange)
         return exchange
@@ -214,7 +240,12 @@ def _wiring(
 
 
 def _bybit(
-    settings: Settings, access: Access, clock: Clock, paper: Path | None, stack: ExitStack
+    settings: Settings,
+    access: Access,
+    clock: Clock,
+    paper: Path | None,
+    stack: ExitStack,
+    faultpoint: Faultpoint | None,
 ) -> Exchange:
     """Return Bybit over the network or, with `paper`, the embedded one that keeps its account in that file."""
     from botbox_cli.exchange import session as s
@@ -232,10 +263,13 @@ def _bybit(
     )
     session = s.open_session(asked, clock)
     stack.callback(session.close)
-    return BybitExchange(session, clock, secrets=asked.secrets)
+    asker: s.Session = session if faultpoint is None else faultpoint.around_requests(session)
+    return BybitExchange(asker, clock, secrets=asked.secrets)
 
 
-def paper_exchange(settings: Settings, clock: Clock, path: Path, stack: ExitStack) -> PaperExchange:
+def paper_exchange(
+    settings: Settings, clock: Clock, path: Path, stack: ExitStack, *, offset_ms: int = 0
+) -> PaperExchange:
     """Return the embedded exchange on its state file, with the prices that the settings name."""
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.limits import LimitRules
@@ -245,15 +279,15 @@ def paper_exchange(settings: Settings, clock: Clock, path: Path, stack: ExitStac
     stack.callback(books.close)
     # On a replay clock that stands still, a limit per second would never be over.
     limits = LimitRules(is_on=settings.market is Market.LIVE)
-    return PaperExchange(books, _paper_market(settings), clock, limits=limits)
+    return PaperExchange(books, _paper_market(settings, offset_ms), clock, limits=limits)
 
 
-def _paper_market(settings: Settings) -> PaperMarket:
+def _paper_market(settings: Settings, offset_ms: int) -> PaperMarket:
     if settings.market is Market.REPLAY:
         from botbox_cli.exchange.paper.bundled import recording
         from botbox_cli.exchange.paper.replay import ReplayMarket
 
-        return ReplayMarket(recording())
+        return ReplayMarket(recording(), offset_ms=offset_ms)
     from botbox_cli.exchange.paper.live import LiveMarket
     from botbox_cli.exchange.public import public_fetch
 
@@ -326,3 +360,46 @@ def _refuse_other_account(settings: Settings, exchange: Exchange) -> None:
             "take the permission away on Bybit, or make a key without it",
             code="withdraw_key",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The paper exchange as a server on loopback, not answering before `serve`."""
+
+    url: str
+    access: Access
+    serve: Callable[[], None]
+
+
+@contextmanager
+def sandbox(settings: Settings, market: Market, port: int, state: Path | None) -> Iterator[Host]:
+    """Open the paper exchange of `botbox sandbox`, on an account of its own in `state`.
+
+    Its clients live by the wall clock, so recorded candles happen whole weeks later than they did.
+
+    Raises:
+        UsageError: If the port is taken.
+    """
+    from botbox_cli.exchange.paper.server import serve
+
+    path = state or data_dir() / f"sandbox-{market}.sqlite"
+    settings = settings.model_copy(update={"market": market})
+    with ExitStack() as stack:
+        access = _paper_access(path)
+        clock = SystemClock()
+        exchange = paper_exchange(settings, clock, path, stack, offset_ms=_replay_offset_ms(clock.now()))
+        try:
+            server = serve(exchange, port=port)
+        except OSError as e:
+            raise UsageError(f"port {port} can't be used: {e.strerror}", "`--port 0` takes a free one") from e
+        stack.callback(server.close)
+        yield Host(server.url, access, server.serve_forever)
+
+
+def _replay_offset_ms(now: datetime) -> int:
+    """Return by how much recorded candles are moved so that `now` falls into the recorded year.
+
+    It stays the same for REPLAY_WEEKS, so that an account which is opened again finds the prices that it left.
+    """
+    turn = timedelta(weeks=REPLAY_WEEKS)
+    return (now - REPLAY_START) // turn * REPLAY_WEEKS * 7 * DAY_MS

@@ -50,6 +50,9 @@ def draw(
     figure.plot_size(min(width, count + MARGIN), HEIGHT)
     figure.theme("simple")
     figure.title(title)
+    for name, price in levels:
+        line = plotext.marker("─", pixel=COLOURS.get(name, "green"))
+        figure.draw(figure.segment((0, count - 1), (float(price), float(price)), marker=line))
     for band in (indicators.bb_upper, indicators.bb_middle, indicators.bb_lower):
         known = [(i, float(v)) for i, v in enumerate(band) if not math.isnan(v)]
         if known:
@@ -73,8 +76,6 @@ def _scale(figure: Any, candles: CandleBatch, levels: Sequence[tuple[str, Decima
         figure.ruler("y", side).lim(low - room, high + room)
     scale = [low + (high - low) * i / (PRICE_LABELS - 1) for i in range(PRICE_LABELS)]
     figure.ruler("y", "left").ticks(scale, [f"{price:.6g}" for price in scale])
-    for name, price in levels:
-        figure.line(float(price), pixel=(COLOURS.get(name, "green"), "default"))
     figure.ruler("y", "right").ticks([float(p) for _, p in levels], [f"{n} {plain(p)}" for n, p in levels])
     count = len(candles.open_ms)
     marks = sorted({round(i * (count - 1) / (TIME_LABELS - 1)) for i in range(TIME_LABELS)})

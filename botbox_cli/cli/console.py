@@ -30,10 +30,12 @@ class Column:
     """One column of a table. Rank 0 always stays; on a narrow terminal the highest ranks are left out first."""
 
     name: str
+    """The heading in records, and on a terminal unless `label` is a shorter one."""
     rank: int = 0
     right: bool = False
     signed: bool = False
     """Gains green, losses red."""
+    label: str = ""
 
 
 @dataclass
@@ -79,6 +81,11 @@ class Console:
     def write_drawing(self, text: str) -> None:
         """Write text that carries botbox's own colour codes."""
         self._emit(text + "\n")
+
+    def write_marked(self, mark: str, code: str, text: str) -> None:
+        """Write a line behind a coloured mark."""
+        shown = f"\x1b[{code}m{mark}\x1b[0m" if self.colour else mark
+        self._emit(f"{shown} {_CONTROL.sub('', text)}\n")
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Write one JSON document as one line, at once."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from botbox_cli.ports import CandleStore, LogEntry
     from botbox_cli.services.candles import CandleRow
     from botbox_cli.services.card import Card
+    from botbox_cli.services.doctor import Finding
     from botbox_cli.services.monitor import MonitorResult
     from botbox_cli.services.record import RecordResult
     from botbox_cli.services.scan import ScanResult
@@ -53,13 +54,13 @@ _SETUPS = (
     Column("symbol"),
     Column("timeframe", 3),
     Column("kind", 2),
-    Column("direction"),
+    Column("direction", label="side"),
     Column("status"),
-    Column("entry_price", right=True),
-    Column("stop_loss", right=True),
-    Column("take_profit_1", right=True),
-    Column("take_profit_2", 3, right=True),
-    Column("expires_at", 1),
+    Column("entry_price", right=True, label="entry"),
+    Column("stop_loss", right=True, label="stop"),
+    Column("take_profit_1", right=True, label="target 1"),
+    Column("take_profit_2", 3, right=True, label="target 2"),
+    Column("expires_at", 1, label="expires"),
     Column("source", 4),
     Column("detected_at", 4),
     Column("note", 5),
@@ -167,7 +168,7 @@ def setup_chart(console: Console, candles: CandleStore, venue: Venue, setup: Set
 # -- candles
 
 _CANDLES = (
-    Column("open_time"),
+    Column("open_time", label="opened"),
     Column("open", 1, right=True),
     Column("high", 1, right=True),
     Column("low", 1, right=True),
@@ -210,21 +211,21 @@ _TRADES = (
     Column("id", right=True),
     Column("setup_id", 6, right=True),
     Column("symbol"),
-    Column("direction"),
+    Column("direction", label="side"),
     Column("mode", 4),
     Column("status"),
     Column("quantity", 3, right=True),
-    Column("entry_price", right=True),
-    Column("exit_price", right=True),
-    Column("stop_loss", 3, right=True),
-    Column("take_profit_1", 5, right=True),
-    Column("pnl", right=True, signed=True),
-    Column("pnl_percent", 5, right=True, signed=True),
-    Column("r_multiple", 1, right=True, signed=True),
+    Column("entry_price", right=True, label="entry"),
+    Column("exit_price", right=True, label="exit"),
+    Column("stop_loss", 3, right=True, label="stop"),
+    Column("take_profit_1", 5, right=True, label="target 1"),
+    Column("pnl", right=True, signed=True, label="P&L"),
+    Column("pnl_percent", 5, right=True, signed=True, label="%"),
+    Column("r_multiple", 1, right=True, signed=True, label="R"),
     Column("fees", 5, right=True),
-    Column("entry_time", 4),
-    Column("exit_time", 5),
-    Column("close_reason", 2),
+    Column("entry_time", 4, label="entered"),
+    Column("exit_time", 5, label="exited"),
+    Column("close_reason", 2, label="reason"),
 )
 
 
@@ -275,22 +276,22 @@ def trade_line(view: TradeView) -> str:
 
 
 _ORDERS = (
-    Column("order_link_id"),
+    Column("order_link_id", label="order"),
     Column("role", 1),
     Column("side"),
     Column("qty", right=True),
-    Column("trigger_price", 2, right=True),
+    Column("trigger_price", 2, right=True, label="trigger"),
     Column("status"),
     Column("filled_qty", 1, right=True),
-    Column("avg_price", right=True),
+    Column("avg_price", right=True, label="price"),
     Column("fees", 2),
     Column("exchange_order_id", 5),
     Column("created_at", 4),
     Column("reason", 3),
 )
 _FILLS = (
-    Column("execution_id"),
-    Column("order_link_id", 2),
+    Column("execution_id", label="fill"),
+    Column("order_link_id", 2, label="order"),
     Column("side"),
     Column("qty", right=True),
     Column("price", right=True),
@@ -446,6 +447,24 @@ _MONITOR = (
 )
 
 
+# -- doctor
+
+_FINDINGS = (Column("check"), Column("status"), Column("detail"), Column("remedy"))
+_MARKS = {"ok": ("✓", "32"), "warning": ("!", "33"), "failed": ("✗", "31;1")}
+
+
+def findings_report(console: Console, findings: Iterable[Finding]) -> None:
+    """Write one line a finding and, below it, its remedy."""
+    if console.width is None:
+        console.table(_FINDINGS, [(f.check, str(f.status), f.detail, f.remedy) for f in findings])
+        return
+    for finding in findings:
+        mark, colour = _MARKS[finding.status]
+        console.write_marked(mark, colour, f"{finding.check}: {finding.detail}")
+        if finding.remedy:
+            console.write(f"  {finding.remedy}")
+
+
 # -- statistics
 
 
@@ -475,10 +494,10 @@ _STATS = (
     Column("trades", right=True),
     Column("wins", 1, right=True),
     Column("losses", 1, right=True),
-    Column("win_rate_percent", right=True),
-    Column("expectancy_r", right=True, signed=True),
+    Column("win_rate_percent", right=True, label="win %"),
+    Column("expectancy_r", right=True, signed=True, label="expectancy R"),
     Column("profit_factor", right=True),
     Column("max_drawdown", 1, right=True),
-    Column("pnl", right=True, signed=True),
+    Column("pnl", right=True, signed=True, label="P&L"),
     Column("fees", 2, right=True),
 )

@@ -24,7 +24,7 @@ def draw(
     colour: bool,
     encoding: str | None,
 ) -> str:
-    """Return a table that fits `width`: columns of the highest ranks are left out (and named below), none is cut."""
+    """Return a table that fits `width`: columns of the highest ranks are left out, none is cut."""
     console = RichConsole(
         file=io.StringIO(),
         width=width,
@@ -40,13 +40,12 @@ def draw(
         table = _table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows], is_unicode)
         if Measurement.get(console, unbounded, table).maximum <= width:
             break
-    left_out = [c.name for i, c in enumerate(columns) if i not in shown]
+    left_out = len(columns) - len(shown)
     with console.capture() as capture:
         console.print(table)
         if left_out:
             console.print(
-                f"No room for {', '.join(left_out)}: a wider terminal, a pipe or --json has them.",
-                style="dim",
+                f"{left_out} more columns on a wider terminal, in a pipe and with --json", style="dim"
             )
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
@@ -54,9 +53,8 @@ def draw(
 def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]], is_unicode: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD if is_unicode else box.ASCII2, show_edge=False, pad_edge=False)
     for column in columns:
-        table.add_column(
-            column.name.replace("_", " "), justify="right" if column.right else "left", overflow="fold"
-        )
+        heading = column.label or column.name.replace("_", " ")
+        table.add_column(heading, justify="right" if column.right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(column, text) for column, text in zip(columns, row, strict=True)))
     return table
