@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, cast
 
 import vcr  # type: ignore[import-untyped]  # It has no types.
 from requests.adapters import BaseAdapter
@@ -15,12 +16,13 @@ from botbox_cli.domain.candle import from_ms, to_ms
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.exchange.bybit import BybitExchange
 from botbox_cli.exchange.paper.clocks import ManualClock
+from botbox_cli.exchange.paper.direct import DirectSession
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.server import serve
 from botbox_cli.exchange.paper.store import MemoryBooks
 from botbox_cli.exchange.paper.transport import HOST, PaperAdapter
-from botbox_cli.exchange.session import Access, open_session
+from botbox_cli.exchange.session import Access, Session, open_session
 from botbox_cli.ports import OrderRequest
 from tests.contract.cassettes import FOLDER, STORIES, Story
 
@@ -105,12 +107,21 @@ class CassetteScene(Scene):
         return self._story.link_id
 
 
+class Way(StrEnum):
+    """How requests reach the paper exchange."""
+
+    DIRECT = "paper without pybit"
+    IN_PROCESS = "paper in process"
+    OVER_HTTP = "paper over HTTP"
+
+
 @contextmanager
-def paper_scene(*, over_http: bool, wrong_secret: bool = False) -> Iterator[PaperScene]:
-    """Open the paper exchange, in this process or behind HTTP on loopback."""
+def paper_scene(way: Way, *, wrong_secret: bool = False) -> Iterator[PaperScene]:
+    """Open the paper exchange. Without pybit nothing is signed, so no secret can be wrong."""
     clock = ManualClock(START)
     market = ScriptedMarket({"BTCUSDT": "100000", "ETHUSDT": "2500"})
-    paper = PaperExchange(MemoryBooks({"USDT": D(10_000), "BTC": D(1)}), market, clock)
+    books = MemoryBooks({"USDT": D(10_000), "BTC": D(1)})
+    paper = PaperExchange(books, market, clock, checks_signature=way is not Way.DIRECT)
     secret = "not-the-secret" if wrong_secret else paper.identity.api_secret
 
     def exchange_at(endpoint: str, adapter: BaseAdapter | None = None) -> Iterator[PaperScene]:
@@ -119,7 +130,10 @@ def paper_scene(*, over_http: bool, wrong_secret: bool = False) -> Iterator[Pape
         yield PaperScene(BybitExchange(session, clock, secrets=access.secrets), clock, market)
         session.close()
 
-    if over_http:
+    if way is Way.DIRECT:
+        direct = cast("Session", DirectSession(paper))
+        yield PaperScene(BybitExchange(direct, clock), clock, market)
+    elif way is Way.OVER_HTTP:
         with serve(paper) as host:
             yield from exchange_at(host.url)
     else:

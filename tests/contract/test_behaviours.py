@@ -183,7 +183,6 @@ def test_request_that_arrives_after_its_window_was_certainly_not_placed(scene: S
     assert caught.value.code == "clock"
 
 
-@situation("wrong_secret")
-def test_wrong_secret_is_a_setting_to_mend(scene: Scene) -> None:
+def test_wrong_secret_is_a_setting_to_mend(wrongly_signed: Scene) -> None:
     with pytest.raises(ConfigError, match="secret does not belong to the key"):
-        scene.exchange.wallet()
+        wrongly_signed.exchange.wallet()

@@ -43,7 +43,7 @@ class DirectSession:
     """Stands in for `pybit.unified_trading.HTTP` in simulations. The exchange must not check signatures.
 
     Rows are the exchange's own objects: read them, never change them. `timestamp` returns the milliseconds to stamp
-    the next request with; by default it is the exchange's clock.
+    the next request with; by default it is the exchange's clock. A method's own `timestamp` pins that request's.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class DirectSession:
         except KeyError:
             raise AttributeError(name) from None
 
-        def call(**params: Any) -> dict[str, Any]:
-            return self._send(method, path, params)
+        def call(*, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
+            return self._send(method, path, params, timestamp)
 
         setattr(self, name, call)
         return call
 
-    def _send(self, method: str, path: str, params: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, method: str, path: str, params: dict[str, Any], pinned_ms: int | None) -> dict[str, Any]:
         kept = {name: value for name, value in params.items() if value is not None}
         if method == "GET":
             kept = {name: str(value) for name, value in kept.items()}
@@ -78,7 +78,8 @@ class DirectSession:
             for name in _CAST:
                 if name in kept:
                     kept[name] = str(kept[name])
-        headers = {"X-BAPI-TIMESTAMP": str(self._timestamp()), "X-BAPI-RECV-WINDOW": self._recv_window}
+        stamp = self._timestamp() if pinned_ms is None else pinned_ms
+        headers = {"X-BAPI-TIMESTAMP": str(stamp), "X-BAPI-RECV-WINDOW": self._recv_window}
         try:
             reply = self._exchange.handle(Request(method, path, kept, headers))
         except (Broken, Unavailable) as error:
