@@ -20,9 +20,9 @@ from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
-def connection(url: str) -> Iterator[Connection]:
+def connection(own_url: str) -> Iterator[Connection]:
     """A connection to a migrated database."""
-    database = Database(url)
+    database = Database(own_url)
     with database.writing() as connection:
         yield connection
     database.close()
@@ -132,8 +132,8 @@ def test_opening_makes_no_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_newer_schema_is_refused_and_left_alone(url: str) -> None:
-    database = Database(url)
+def test_newer_schema_is_refused_and_left_alone(own_url: str) -> None:
+    database = Database(own_url)
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
@@ -142,9 +142,9 @@ def test_newer_schema_is_refused_and_left_alone(url: str) -> None:
         with pytest.raises(
             StorageError, match="has schema 9999, which is newer than this botbox knows"
         ) as error:
-            refused(url)
+            refused(own_url)
         assert error.value.code == "storage_newer"
-    assert current(url) == "9999"
+    assert current(own_url) == "9999"
 
 
 def test_older_schema_sends_to_init(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
