@@ -81,6 +81,10 @@ class DuplicateOrder(ExchangeRejected):
     code = "duplicate_order"
 
 
+ORDER_UNKNOWN = "order_unknown"
+"""Code of an `OrderGone` whose order the exchange does not know, rather than one that is filled or cancelled."""
+
+
 class OrderGone(ExchangeRejected):
     """The order to cancel is not on the book (filled, cancelled, or not visible yet). Look it up."""
 

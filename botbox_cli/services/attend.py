@@ -129,7 +129,7 @@ def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
     order = work.read().find(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, f"never reached the exchange ({order.reason or 'no answer'})")
-    elif sight.seen is Seen.PENDING and is_forgotten(work, order):
+    elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
 
 

@@ -156,7 +156,7 @@ def _clear(work: Work, order: Order) -> None:
     order = work.read().find(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, "never reached the exchange")
-    elif sight.seen is Seen.PENDING and is_forgotten(work, order):
+    elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
     else:
         raise OutcomeUnknown(
@@ -173,7 +173,7 @@ def settle_stop(work: Work, order: Order) -> None:
     order = work.read().find(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, "never reached the exchange")
-    elif sight.seen is Seen.PENDING and is_forgotten(work, order):
+    elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
     elif sight.seen is Seen.PENDING:
         raise _missing(work, OutcomeUnknown(f"stop {order.order_link_id} can't be seen on the exchange yet"))

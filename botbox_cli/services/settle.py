@@ -18,6 +18,7 @@ from math import inf
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.errors import (
+    ORDER_UNKNOWN,
     BotboxError,
     ConfigError,
     ExchangeRejected,
@@ -40,7 +41,8 @@ FENCE_MARGIN_S = 2.0
 RETENTION_OF_UNFILLED = timedelta(hours=24)
 """Bybit forgets an order that ended without a fill after this (reference, section 2.11)."""
 FORGOTTEN_AFTER_S = 60.0
-"""An acknowledged order that is found nowhere for this long, and that a cancel does not find either, is gone."""
+"""An acknowledged order that two passes so far apart find nowhere, and a cancel does not know either, is gone."""
+NOWHERE_MARKER = "nowhere:"
 CANCEL_ASKED = "cancel asked for by botbox"
 """Reason on an order whose cancel we asked for, to tell it from one that was cancelled by hand."""
 CANCEL_REST_LIMIT_S = 3.0
@@ -63,10 +65,14 @@ class Seen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A look-up's finding and the exchange's row, when there was one."""
+    """A look-up's finding and the exchange's row, when there was one.
+
+    `is_nowhere`: every place to look was answered, and none has the order.
+    """
 
     seen: Seen
     report: OrderReport | None = None
+    is_nowhere: bool = False
 
 
 def look(work: Work, order: Order) -> Sight:
@@ -79,7 +85,7 @@ def look(work: Work, order: Order) -> Sight:
         return Sight(take_report(work, order, found.report), found.report)
     if order.status is OrderStatus.UNKNOWN and is_proof_of_absence(work, order, found):
         return Sight(Seen.ABSENT)
-    return Sight(Seen.PENDING)
+    return Sight(Seen.PENDING, is_nowhere=True)
 
 
 def is_proof_of_absence(work: Work, order: Order, found: Look) -> bool:
@@ -203,24 +209,36 @@ def _time_left(ends_at: datetime, now: datetime) -> float:
     return (ends_at - now).total_seconds()
 
 
-def is_forgotten(work: Work, order: Order) -> bool:
+def is_forgotten(work: Work, order: Order, sight: Sight) -> bool:
     """Tell whether an acknowledged stop or exit that is found nowhere is gone for certain, by asking for its cancel.
 
-    Bybit forgets orders that ended without a fill after a day. If a cancel does not find it either, long after it was
-    sent, it rests nowhere; its executions, which are kept for two years, have just been looked at.
+    Bybit forgets orders that ended without a fill after a day. Whoever takes a filled one for forgotten sells twice: so
+    it must have been nowhere on two occasions a while apart (a look-up that failed, or a row whose executions are late,
+    is no such occasion), and the cancel must be answered that no such order is known, not that it is filled.
     """
-    if order.status is not OrderStatus.WORKING or order.role is Role.ENTRY or order.sent_at is None:
+    if order.status is not OrderStatus.WORKING or order.role is Role.ENTRY or not sight.is_nowhere:
         return False
-    if (work.desk.clock.now() - order.sent_at).total_seconds() < FORGOTTEN_AFTER_S:
+    if _nowhere_for_s(work, order) < FORGOTTEN_AFTER_S:
         return False
     work.renew()
     try:
         work.desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=order.role is Role.STOP)
-    except OrderGone:
-        return True
+    except OrderGone as e:
+        return e.code == ORDER_UNKNOWN
     except BotboxError:
         return False
     return False
+
+
+def _nowhere_for_s(work: Work, order: Order) -> float:
+    """Return for how long the order has been nowhere, as far as anybody has noticed; note it the first time."""
+    name, now = NOWHERE_MARKER + order.order_link_id, work.desk.clock.now()
+    with work.desk.store.write(work.desk.account) as books:
+        since = books.marker(name)
+        if since is None or datetime.fromisoformat(since) < order.updated_at:  # it has been seen in between
+            books.set_marker(name, now.isoformat())
+            return 0.0
+    return (now - datetime.fromisoformat(since)).total_seconds()
 
 
 def mark_forgotten(work: Work, order: Order) -> None:
