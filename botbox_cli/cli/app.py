@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from botbox_cli import __version__
-from botbox_cli.cli.commands import COMMANDS
+from botbox_cli.cli.commands import COMMANDS, load
 from botbox_cli.cli.console import Console
 from botbox_cli.cli.exit_codes import ExitCode, table_of_codes
 from botbox_cli.errors import BotboxError, UsageError
 
 DEBUG_NAME = "BOTBOX_DEBUG"
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Interrupted(BotboxError):
@@ -33,8 +34,53 @@ class Bug(BotboxError):
     exit_code = ExitCode.BUG
 
 
+class Commands(MutableMapping[str, Any]):
+    """The commands by name; each is imported and built when it is asked for."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._built:
+            if name not in COMMANDS:
+                raise KeyError(name)
+            self._built[name] = built(name)
+        return self._built[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._built[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def built(name: str) -> Any:
+    """Return the parser of one command."""
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
+    single.command(name, epilog="Exit codes: see `botbox --help`.")(load(name))
+    return typer.main.get_command(single)
+
+
 class Program(TyperGroup):
     """The command group. Every way in (console script, `python -m`, tests) goes through `main`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # the signature is Typer's
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def main(
         self,
@@ -56,22 +102,22 @@ class Program(TyperGroup):
                 given, prog_name or "botbox", complete_var, False, windows_expand_args, obj=console, **extra
             )
 
-        code = guarded(command, console)
+        code = guarded(command, console, given)
         console.flush()
         if standalone_mode:
             sys.exit(code)
         return code
 
 
-def guarded(command: Callable[[], Any], console: Console) -> int:
-    """Run a command and return its exit code, having said what went wrong."""
+def guarded(command: Callable[[], Any], console: Console, args: Sequence[str] = ()) -> int:
+    """Run a command, called with `args`, and return its exit code, having said what went wrong."""
     error: BotboxError
     try:
         code = command()
     except BotboxError as e:
         error = e
     except typer.TyperException as e:
-        error = _usage_error(e)
+        error = _usage_error(e, args)
     except typer.Abort:
         error = _interrupted()
     except Exception as e:  # noqa: BLE001  # The last resort: a person gets a sentence, not a traceback.
@@ -84,9 +130,10 @@ def guarded(command: Callable[[], Any], console: Console) -> int:
     return error.exit_code
 
 
-def _usage_error(error: typer.TyperException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    command = "botbox" if context is None else context.command_path
+def _usage_error(error: typer.TyperException, args: Sequence[str]) -> UsageError:
+    # Typer knows the command of some of its errors only.
+    name = next((arg for arg in args if arg in COMMANDS), None)
+    command = "botbox" if name is None else f"botbox {name}"
     return UsageError(error.format_message().rstrip("."), f"see `{command} --help`")
 
 
@@ -116,7 +163,8 @@ def _show_version(ctx: typer.Context, wanted: bool) -> None:
 
 
 def _program(
-    version: Annotated[
+    ctx: typer.Context,
+    _version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
@@ -131,23 +179,23 @@ def _program(
       botbox approve 1 --execute           a trade
       botbox monitor --once                watch it
     """
+    if ctx.invoked_subcommand is None:
+        ctx.obj.say(ctx.get_help())
+        raise typer.Exit(ExitCode.USAGE)
 
 
-def build() -> typer.Typer:
-    """Return the program with all its commands."""
-    program = typer.Typer(
+def program() -> typer.Typer:
+    """Return the program."""
+    return typer.Typer(
         cls=Program,
         callback=_program,
-        no_args_is_help=True,
+        invoke_without_command=True,
         # Rich takes longer to import than everything else on the way to `--help`.
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         epilog=table_of_codes(),
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings=CONTEXT,
     )
-    for name, command in COMMANDS.items():
-        program.command(name, epilog="Exit codes: see `botbox --help`.")(command)
-    return program
 
 
-app = build()
+app = program()

@@ -1,55 +1,43 @@
-"""The commands, one a file: arguments in, one service called, the result rendered."""
+"""The commands, one a file: arguments in, one service called, the result rendered.
+
+Only the module of the command that runs is imported, so that a quick command stays quick however many there are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from botbox_cli.cli.commands.approve import approve
-from botbox_cli.cli.commands.candles import candles
-from botbox_cli.cli.commands.close import close
-from botbox_cli.cli.commands.demo import demo
-from botbox_cli.cli.commands.doctor import doctor
-from botbox_cli.cli.commands.execute import execute
-from botbox_cli.cli.commands.halt import halt
-from botbox_cli.cli.commands.init import init
-from botbox_cli.cli.commands.monitor import monitor
-from botbox_cli.cli.commands.propose import propose
-from botbox_cli.cli.commands.record import record
-from botbox_cli.cli.commands.reject import reject
-from botbox_cli.cli.commands.resume import resume
-from botbox_cli.cli.commands.run import run
-from botbox_cli.cli.commands.sandbox import sandbox
-from botbox_cli.cli.commands.scan import scan
-from botbox_cli.cli.commands.setups import setups
-from botbox_cli.cli.commands.show import show
-from botbox_cli.cli.commands.stats import stats
-from botbox_cli.cli.commands.test_execution import dry_run
-from botbox_cli.cli.commands.trade import trade
-from botbox_cli.cli.commands.trades import trades
-
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "init": init,
-    "doctor": doctor,
-    "record": record,
-    "scan": scan,
-    "propose": propose,
-    "candles": candles,
-    "setups": setups,
-    "show": show,
-    "approve": approve,
-    "reject": reject,
-    "execute": execute,
-    "monitor": monitor,
-    "run": run,
-    "trades": trades,
-    "trade": trade,
-    "close": close,
-    "halt": halt,
-    "resume": resume,
-    "stats": stats,
-    "test-execution": dry_run,
-    "sandbox": sandbox,
-    "demo": demo,
+COMMANDS = {
+    "init": "Write the env file; make or migrate the database.",
+    "doctor": "Check settings, key, clock, database, candles, stops.",
+    "record": "Fetch closed candles, mend gaps, compute indicators.",
+    "scan": "Look for setups, with a reason for each symbol passed over.",
+    "propose": "Propose a setup by hand.",
+    "candles": "Print stored candles with their indicators, oldest first.",
+    "setups": "List setups, newest first.",
+    "show": "Show one setup: signals, size at the present price, chart.",
+    "approve": "Approve a setup; with `--execute`, trade it too.",
+    "reject": "Reject a setup.",
+    "execute": "Trade what has been approved.",
+    "monitor": "Settle, keep stops in place, close at stop and target.",
+    "run": "The scheduled job: record, scan, monitor.",
+    "trades": "List trades, newest first.",
+    "trade": "Show one trade: its orders, fills and log.",
+    "close": "Close one trade at market.",
+    "halt": "Stop new entries; exits, stops and cancels go on.",
+    "resume": "Allow new entries again after `halt`.",
+    "stats": "Win rate, expectancy in R, profit factor, drawdown.",
+    "test-execution": "Dry run of an entry: every check, the exact request.",
+    "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
+    "demo": "The whole product on recorded candles: no keys, no network.",
 }
-"""In the order of `botbox --help`."""
+"""Name and first sentence of each command, in the order of `botbox --help`."""
+
+
+def load(name: str) -> Callable[..., Any]:
+    """Return the function of a command: the one named like its module."""
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    command: Callable[..., Any] = module.COMMAND if hasattr(module, "COMMAND") else getattr(module, name)
+    return command

@@ -58,3 +58,6 @@ def dry_run(
         return error.exit_code
     console.say(f"nothing was sent; `botbox approve {seen.setup.id} --execute` would")
     return 0
+
+
+COMMAND = dry_run
