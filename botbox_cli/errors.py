@@ -141,6 +141,10 @@ class StopMissing(BotboxError):
     exit_code = 10
 
 
+class StopPassed(StopMissing):
+    """And none can be armed: the price is through it already. The way out is a sale at market."""
+
+
 SEVERITY = (10, 7, 8, 9, 5, 6, 3, 4, 2, 1, 0)
 """Exit codes from the gravest down, for passes over several items (contract, "Exit codes")."""
 

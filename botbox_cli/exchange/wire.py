@@ -270,6 +270,7 @@ def order(row: Row) -> OrderReport:
         created_at=_time(row.get("createdTime")),
         updated_at=_time(row["updatedTime"]) if row.get("updatedTime") else None,
         fees=tuple(_fee_detail(row)),
+        base_price=_decimal(row, "basePrice") or None,
     )
 
 

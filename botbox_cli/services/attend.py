@@ -10,7 +10,7 @@ from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
-from botbox_cli.errors import NotFound, OutcomeUnknown, StopMissing
+from botbox_cli.errors import NotFound, OutcomeUnknown, StopMissing, StopPassed
 from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leave import exit_in_doubt, finish, leave
@@ -76,10 +76,13 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         case TradeStatus.OPENING:
             raise entry_in_doubt(book)
     price = _price(work, book.trade, snapshot)
-    if book.trade.status is TradeStatus.CLOSING:
-        _resume_leaving(work, book, price)
-    else:
-        notes += _keep(work, price, snapshot, act=act)
+    try:
+        if book.trade.status is TradeStatus.CLOSING:
+            _resume_leaving(work, book, price)
+        else:
+            notes += _keep(work, price, snapshot, act=act)
+    except StopPassed:
+        leave(work, STOP_LOSS_HIT, price)
     return _outcome(before, work.read(), price, notes)
 
 
@@ -227,6 +230,8 @@ def _words(report: OrderReport | None) -> str:
 def _arm_or_get_out(work: Work, price: Decimal) -> None:
     try:
         arm(work)
+    except StopPassed:
+        raise
     except StopMissing:
         if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
             raise

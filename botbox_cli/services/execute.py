@@ -14,6 +14,7 @@ from botbox_cli.errors import (
     ExchangeRejected,
     OutcomeUnknown,
     StopMissing,
+    StopPassed,
     StorageError,
 )
 from botbox_cli.ports import Books, LogEntry
@@ -215,6 +216,8 @@ def _protect(work: Work) -> None:
         return
     try:
         arm(work)
+    except StopPassed:
+        leave(work, STOP_LOSS_HIT, last_fill.price)
     except StopMissing:
         if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
             raise

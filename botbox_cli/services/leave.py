@@ -9,11 +9,11 @@ from botbox_cli.domain.number import ceil_to_step, floor_to_step
 from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
-from botbox_cli.errors import BotboxError, ExchangeRejected, OutcomeUnknown
+from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUnknown
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
-from botbox_cli.services.protect import arm, clear_stops, is_through, wanted_stop_qty
+from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_passed, wanted_stop_qty
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen
 
@@ -30,6 +30,7 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         ExchangeRejected, ExchangeUnavailable, ConfigError: Nothing (more) was sold; the stop is back.
         OutcomeUnknown: An exit or a cancel is in doubt; the next pass settles it.
         StopMissing: Nothing was sold and the stop could not be put back.
+        Conflict: Another process has taken the trade.
     """
     desk = work.desk
     work.renew()
@@ -44,12 +45,11 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
     try:
         clear_stops(work)
         _sell_down(work, price, keep)
-    except OutcomeUnknown:
-        _reopen_unless_exit_in_doubt(work)
-        raise
-    except BotboxError as e:
+    except Conflict:
+        raise  # another process has the trade now: whatever is to be put back is its to put back
+    except BotboxError:
         _put_back(work, price)
-        raise e
+        raise
     finish(work, price, took_profit=bool(keep))
 
 
@@ -57,6 +57,7 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
     desk = work.desk
     instrument = instrument_of(desk, work.read().trade.symbol)
     for _ in range(EXIT_TRIES):
+        work.renew()
         with desk.store.write(desk.account) as books:
             book = read_trade(books, work.trade_id)
             qty = exit_qty(book, instrument, keep)
@@ -101,27 +102,28 @@ def exit_qty(book: TradeBook, instrument: Instrument, keep: Decimal) -> Decimal:
     return max(Decimal(0), instrument.floor_qty(wanted - keep))
 
 
-def _reopen_unless_exit_in_doubt(work: Work) -> None:
-    """Take back the decision to leave when the stop could not be cancelled: nothing was sold, the stop decides on."""
+def _put_back(work: Work, price: Decimal) -> None:
+    """Take back the decision to leave unless an exit is in doubt: OPEN, with the stop armed again if it is gone.
+
+    StopMissing is the graver news.
+    """
     desk = work.desk
     book = work.read()
     if book.trade.status is not TradeStatus.CLOSING or any(o.role is Role.EXIT for o in book.open_orders):
         return
+    work.renew()
     with desk.store.write(desk.account) as books:
         books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="")
+        work.log(books, "reopened", "the exit did not go through; the stop stays")
+    if not book.open_orders:
+        arm_unless_through(work, price)
 
 
-def _put_back(work: Work, price: Decimal) -> None:
-    """Return to OPEN with the stop armed again, after an exit that did not sell; StopMissing is the graver news."""
-    desk = work.desk
-    book = work.read()
-    if book.trade.status is not TradeStatus.CLOSING or book.open_orders:
-        return
-    with desk.store.write(desk.account) as books:
-        books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="")
-        work.log(books, "reopened", "the exit did not go through; the stop is put back")
-    if not is_through(book.trade, price):
-        arm(work)
+def arm_unless_through(work: Work, price: Decimal) -> None:
+    """Arm the stop. Raises StopPassed when the price is through it, StopMissing when it can't be placed."""
+    if is_through(work.read().trade, price):
+        refuse_passed(work, price)
+    arm(work)
 
 
 def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
@@ -134,14 +136,14 @@ def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
     if not instrument.is_sellable(wanted_stop_qty(book, instrument), price):
         close_out(work, TOO_SMALL)
         return
+    work.renew()
     with desk.store.write(desk.account) as books:
         changes = {"tp1_done": True, "stop_loss": break_even(book, instrument)} if took_profit else {}
         books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="", **changes)
         work.log(
             books, "reopened", "TP1 taken, stop at break-even" if took_profit else "a rest is still held"
         )
-    if not is_through(work.read().trade, price):
-        arm(work)
+    arm_unless_through(work, price)
 
 
 def break_even(book: TradeBook, instrument: Instrument) -> Decimal:

@@ -9,14 +9,16 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, ceil_to_step
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import Trade
+from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import (
     BotboxError,
     ConfigError,
+    Denied,
     ExchangeRejected,
     ExchangeUnavailable,
     OutcomeUnknown,
     StopMissing,
+    StopPassed,
 )
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
@@ -44,13 +46,17 @@ def fits(order: Order, report: OrderReport, trade: Trade, qty: Decimal) -> bool:
 
     One that was made when the price was through it already waits for the wrong side: it would sell on a rise.
     """
-    is_misarmed = report.base_price and (report.base_price - trade.stop_loss) * trade.direction.sign <= 0
     return (
-        not is_misarmed
+        not is_misarmed(report, trade)
         and report.trigger_price == trade.stop_loss
         and order.trigger_price == trade.stop_loss
         and report.qty - report.filled_qty == qty
     )
+
+
+def is_misarmed(report: OrderReport, trade: Trade) -> bool:
+    """Tell whether a stop was made at a price that was through it already."""
+    return report.base_price is not None and is_through(trade, report.base_price)
 
 
 def is_through(trade: Trade, price: Decimal) -> bool:
@@ -62,6 +68,7 @@ def arm(work: Work) -> None:
     """Place a stop for what is held and read it back; no stop is open and the price is not through it.
 
     Raises:
+        StopPassed: The price went through the stop before it was armed.
         StopMissing: No stop could be placed, or none can be seen; the message says why.
         Conflict: Another process has taken the trade.
     """
@@ -85,6 +92,7 @@ def _may_try_again(work: Work) -> bool:
 def _arm_once(work: Work) -> bool:
     """Send one stop; True when it rests on the exchange, or fired at once and is booked."""
     desk = work.desk
+    work.renew()
     instrument = instrument_of(desk, work.read().trade.symbol)
     with desk.store.write(desk.account) as books:
         book = read_trade(books, work.trade_id)
@@ -100,11 +108,31 @@ def _arm_once(work: Work) -> bool:
         )
     sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=max(STOP_LIMIT_S, work.budget.left_s()))
     if sight.seen is Seen.LIVE:
+        _refuse_misarmed(work, book.trade, sight.report)
         _settle_detail(work)
         return True
     if sight.seen is Seen.DONE:
         return work.read().filled(order) > 0
     raise _missing(work, OutcomeUnknown(f"stop {order.order_link_id} was sent but can't be seen yet"))
+
+
+def _refuse_misarmed(work: Work, trade: Trade, report: OrderReport | None) -> None:
+    """Take back a stop that was overtaken by the price on its way: it waits for a rise and protects nothing."""
+    if report is None or not is_misarmed(report, trade):
+        return
+    try:
+        clear_stops(work)
+    except OutcomeUnknown as e:
+        raise _missing(work, e) from e
+    if work.read().trade.status is TradeStatus.OPEN:
+        assert report.base_price is not None, "a misarmed stop was made at a price"
+        refuse_passed(work, report.base_price)
+
+
+def refuse_passed(work: Work, price: Decimal) -> None:
+    """Say that a position has no stop because the price is through it. Raises StopPassed."""
+    missing = _missing(work, Denied(f"the price {price} is through it"))
+    raise StopPassed(missing.message, missing.hint)
 
 
 def _settle_detail(work: Work) -> None:
