@@ -1,0 +1,167 @@
+"""The exchange's own truth: what it accepted and what it filled, read past every lag and fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from botbox_cli.exchange.paper.engine import PaperExchange
+from botbox_cli.exchange.paper.instrument import Instrument
+from botbox_cli.exchange.paper.protocol import to_ms
+
+OPEN = frozenset({"New", "PartiallyFilled", "Untriggered", "Triggered"})
+
+_OURS = re.compile(r"bb-([a-z0-9]+)-(\d+)-(entry|stop|exit)(\d+)")
+
+
+class Name(NamedTuple):
+    """What an order link id of botbox says."""
+
+    installation: str
+    trade_id: int
+    role: str
+    attempt: int
+
+
+def name_of(link: str) -> Name | None:
+    """Return what a link id says, None if botbox did not make it. (Written anew, not taken from botbox.)"""
+    match = _OURS.fullmatch(link)
+    return Name(match[1], int(match[2]), match[3], int(match[4])) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class TrueOrder:
+    """An order as the exchange has it; `base_price` is the last price when it was made."""
+
+    link: str
+    order_id: str
+    symbol: str
+    side: str
+    status: str
+    qty: Decimal
+    filled: Decimal
+    trigger: Decimal
+    base_price: Decimal
+    is_stop: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class TrueFill:
+    """An execution as the exchange has it; `fees` by coin, zeros left out."""
+
+    execution_id: str
+    link: str
+    order_id: str
+    symbol: str
+    side: str
+    price: Decimal
+    qty: Decimal
+    fees: tuple[tuple[str, Decimal], ...]
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Truth:
+    """All orders and executions of the account, oldest first, its wallet, and the rules and last prices by symbol."""
+
+    orders: tuple[TrueOrder, ...]
+    fills: tuple[TrueFill, ...]
+    wallet: Mapping[str, Decimal]
+    rules: Mapping[str, Instrument]
+    last: Mapping[str, Decimal]
+
+    @cached_property
+    def by_link(self) -> dict[str, TrueOrder]:
+        return {order.link: order for order in self.orders}
+
+    @cached_property
+    def fills_of(self) -> dict[str, list[TrueFill]]:
+        found: dict[str, list[TrueFill]] = {}
+        for fill in self.fills:
+            found.setdefault(fill.link, []).append(fill)
+        return found
+
+    @cached_property
+    def _of_trade(self) -> dict[tuple[str, int], list[tuple[Name, TrueOrder]]]:
+        found: dict[tuple[str, int], list[tuple[Name, TrueOrder]]] = {}
+        for order in self.orders:
+            name = name_of(order.link)
+            if name is not None:
+                found.setdefault((name.installation, name.trade_id), []).append((name, order))
+        return found
+
+    def of_trade(self, installation: str, trade_id: int, *roles: str) -> list[TrueOrder]:
+        """Return the orders of one trade of these roles (none: all), oldest first."""
+        named = self._of_trade.get((installation, trade_id), ())
+        return [order for name, order in named if not roles or name.role in roles]
+
+    def of_installation(self, installation: str) -> list[TrueOrder]:
+        """Return all orders that one installation of botbox made."""
+        return [o for (tag, _), named in self._of_trade.items() if tag == installation for _, o in named]
+
+    def fills_of_orders(self, orders: Iterable[TrueOrder]) -> list[TrueFill]:
+        """Return the executions of these orders."""
+        return [fill for order in orders for fill in self.fills_of.get(order.link, ())]
+
+
+def truth_of(engine: PaperExchange) -> Truth:
+    """Return everything that the exchange holds now."""
+    orders, fills = engine.look()
+    symbols = {row["symbol"] for row in orders}
+    rules = {symbol: rule for symbol in symbols if (rule := engine.instrument(symbol)) is not None}
+    now_ms = to_ms(engine.clock.now())
+    last = {symbol: price for symbol in symbols if (price := engine.market.last(symbol, now_ms)) is not None}
+    return Truth(
+        tuple(_order(row) for row in orders),
+        tuple(_fill(row) for row in fills),
+        wallet_of(engine),
+        rules,
+        last,
+    )
+
+
+def wallet_of(engine: PaperExchange) -> dict[str, Decimal]:
+    """Return the wallet balances by coin."""
+    account = engine._books.begin()
+    try:
+        return {coin: balance.wallet for coin, balance in account.ledger.balances.items()}
+    finally:
+        engine._books.commit()
+
+
+def _order(row: Mapping[str, Any]) -> TrueOrder:
+    return TrueOrder(
+        link=row["orderLinkId"],
+        order_id=row["orderId"],
+        symbol=row["symbol"],
+        side=row["side"],
+        status=row["orderStatus"],
+        qty=Decimal(row["qty"]),
+        filled=Decimal(row["cumExecQty"]),
+        trigger=Decimal(row["triggerPrice"] or 0),
+        base_price=Decimal(row["basePrice"]),
+        is_stop=row["stopOrderType"] == "tpslOrder",
+    )
+
+
+def _fill(row: Mapping[str, Any]) -> TrueFill:
+    fee = Decimal(row["execFee"])
+    return TrueFill(
+        execution_id=row["execId"],
+        link=row["orderLinkId"],
+        order_id=row["orderId"],
+        symbol=row["symbol"],
+        side=row["side"],
+        price=Decimal(row["execPrice"]),
+        qty=Decimal(row["execQty"]),
+        fees=((row["feeCurrency"], fee),) if fee else (),
+        at_ms=int(row["execTime"]),
+    )

@@ -1,0 +1,145 @@
+"""A botbox process that can be stopped at any of its steps: killed, frozen, or made to wait for another one.
+
+A step is whatever the rest of the world can see of a process: each commit to the books, each request before it leaves
+and each answer before it is read. Between two steps nothing that matters can happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from botbox_cli.exchange.bybit import BybitExchange
+from botbox_cli.ports import Books, Clock, Holder, Store
+from botbox_cli.services.desk import Desk
+
+Stepped = Callable[[str], None]
+
+
+class Killed(BaseException):
+    """The process is gone. Nothing that it still runs (`finally`, `except`) has any effect."""
+
+
+class Process:
+    """Wraps a desk's store and session. `on_step` gets each step's name and may raise `Killed`.
+
+    Names: `commit`, `lease`, `ask NAME`, `told NAME`, with pybit's method names.
+    """
+
+    def __init__(self, desk: Desk, session: Any, token: str, on_step: Stepped = lambda step: None) -> None:
+        self.on_step = on_step
+        self.steps: list[str] = []
+        self.is_dead = False
+        exchange = BybitExchange(_SteppedSession(session, self), desk.clock)
+        store: Store = _SteppedStore(desk.store, self)
+        self.desk = replace(desk, store=store, exchange=exchange, holder=Holder("host", 1, "then", token))
+
+    def step(self, name: str) -> None:
+        self.refuse_if_dead()
+        self.steps.append(name)
+        try:
+            self.on_step(name)
+        except Killed:
+            self.is_dead = True
+            raise
+
+    def refuse_if_dead(self) -> None:
+        if self.is_dead:
+            raise Killed
+
+    def run(self, act: Callable[[Desk], Any]) -> Any:
+        """Run a command; None if the process was killed in it."""
+        try:
+            return act(self.desk)
+        except Killed:
+            return None
+
+
+def kill_at(number: int) -> Stepped:
+    """Die at the step of this number, counted from 0."""
+    left = [number]
+
+    def on_step(name: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed(name)
+
+    return on_step
+
+
+def at(wanted: str, do: Callable[[], None], *, nth: int = 1) -> Stepped:
+    """Do something at the nth step whose name starts with `wanted`, once."""
+    left = [nth]
+
+    def on_step(name: str) -> None:
+        if name.startswith(wanted):
+            left[0] -= 1
+            if left[0] == 0:
+                do()
+
+    return on_step
+
+
+class _SteppedSession:
+    def __init__(self, session: Any, process: Process) -> None:
+        self._session, self._process = session, process
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        send = getattr(self._session, name)
+
+        def ask(**params: Any) -> Any:
+            link = params.get("orderLinkId", "")
+            self._process.step(f"ask {name} {link}".rstrip())
+            try:
+                return send(**params)
+            finally:
+                self._process.step(f"told {name} {link}".rstrip())
+
+        return ask
+
+
+class _SteppedStore:
+    """A store of which each commit is a step; the rest is handed through while the process lives."""
+
+    def __init__(self, store: Store, process: Process) -> None:
+        self._store, self._process = store, process
+        self.installation = store.installation
+
+    def __getattr__(self, name: str) -> Any:
+        self._process.refuse_if_dead()
+        return getattr(self._store, name)
+
+    @contextmanager
+    def write(self, account: Any) -> Iterator[Books]:
+        self._process.refuse_if_dead()
+        with self._store.write(account) as books:
+            yield books
+            self._process.refuse_if_dead()
+        self._process.step("commit")
+
+    def take_lease(self, name: str, holder: Holder, now: Any, ttl_s: float) -> Holder | None:
+        self._process.refuse_if_dead()
+        other = self._store.take_lease(name, holder, now, ttl_s)
+        self._process.step("lease")
+        return other
+
+    def free_lease(self, name: str, holder: Holder) -> None:
+        self._process.refuse_if_dead()
+        self._store.free_lease(name, holder)
+        self._process.step("lease")
+
+    def save_instruments(self, *args: Any) -> None:
+        self._process.refuse_if_dead()
+        self._store.save_instruments(*args)
+
+
+def frozen(clock: Clock, seconds: float, meanwhile: Callable[[], Any] = lambda: None) -> Callable[[], None]:
+    """Return what happens to a process that is stopped for some time (a closed lid, SIGSTOP): the world goes on."""
+
+    def freeze() -> None:
+        clock.sleep(seconds)
+        meanwhile()
+
+    return freeze
