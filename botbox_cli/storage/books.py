@@ -1,12 +1,12 @@
 """One transaction on one account's books: rows in and out as domain values, every query bound to the account.
 
-Statements are built once and compiled once (SQLAlchemy caches them by shape); no ORM object is made.
+Statements are built once and compiled once (see `run`); no ORM object is made.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, false, insert, select, update
 
 from botbox_cli.domain.account import Account, Halt
 from botbox_cli.domain.fill import Fill
@@ -26,6 +26,7 @@ from botbox_cli.errors import Conflict, NotFound
 from botbox_cli.ports import Holder, LogEntry
 from botbox_cli.storage import tables as t
 from botbox_cli.storage.chain import chained_hash, first_broken
+from botbox_cli.storage.run import Row, Runner
 from botbox_cli.storage.upserts import upserts
 
 setups, signals = t.table(t.Setups), t.table(t.Signals)
@@ -35,8 +36,6 @@ log, halts, markers = t.table(t.Log), t.table(t.Halts), t.table(t.Markers)
 # Parameters end in "_" where a column of the same name might be set beside them.
 KEY: Any = bindparam("key_")
 ACCOUNT: Any = bindparam("account_")
-FROM: Any = bindparam("from_", expanding=True)
-IDS: Any = bindparam("ids_", expanding=True)
 
 
 def _columns(table: Table, cls: type, *, without: Iterable[str] = ()) -> list[Any]:
@@ -48,42 +47,51 @@ def _mine(table: Table, *columns: Any) -> Select[Any]:
     return select(*columns).where(table.c.account_id == ACCOUNT)
 
 
-def _move(table: Table, key: Any) -> Any:
-    return update(table).where(key == KEY, table.c.account_id == ACCOUNT, table.c.status.in_(FROM))
+def _is_among(column: Any, count: int) -> Any:
+    """Compare with the parameters any_0, any_1, …"""
+    parameters = [bindparam(f"any_{n}", type_=column.type) for n in range(count)]
+    return column.in_(parameters) if parameters else false()
+
+
+def _among(values: Sequence[Any]) -> dict[str, Any]:
+    return {f"any_{n}": value for n, value in enumerate(values)}
+
+
+def _of(key: Any) -> Any:
+    """Build the update of one row, found by `key`."""
+    return update(key.table).where(key == KEY, key.table.c.account_id == ACCOUNT)
+
+
+@cache
+def _move(key: Any, count: int) -> Any:
+    """Build the update of one row that has one of `count` statuses."""
+    return _of(key).where(_is_among(key.table.c.status, count))
 
 
 _SETUP = _mine(setups, *_columns(setups, Setup, without=["signals"]))
 SETUP_BY_ID = _SETUP.where(setups.c.id == KEY)
 ALL_SETUPS = _SETUP.order_by(setups.c.id)
-SETUPS_BY_STATUS = ALL_SETUPS.where(setups.c.status.in_(FROM))
-SIGNALS = (
-    select(signals.c.setup_id, signals.c.type, signals.c.value)
-    .where(signals.c.setup_id.in_(IDS))
-    .order_by(signals.c.setup_id, signals.c.position)
-)
 SETUP_STATUS = _mine(setups, setups.c.status).where(setups.c.id == KEY)
-MOVE_SETUP = _move(setups, setups.c.id)
-ADD_SIGNALS = insert(signals)
+SIGNALS = select(signals.c.setup_id, signals.c.type, signals.c.value).order_by(
+    signals.c.setup_id, signals.c.position
+)
+ADD_SIGNAL = insert(signals)
 
 _TRADE = _mine(trades, *_columns(trades, Trade))
 TRADE_BY_ID = _TRADE.where(trades.c.id == KEY)
 TRADE_STATUS = _mine(trades, trades.c.status).where(trades.c.id == KEY)
-MOVE_TRADE = _move(trades, trades.c.id)
-UPDATE_TRADE = update(trades).where(trades.c.id == KEY, trades.c.account_id == ACCOUNT)
+UPDATE_TRADE = _of(trades.c.id)
 
 _ORDER = _mine(orders, *_columns(orders, Order))
-ORDERS = _ORDER.where(orders.c.trade_id.in_(IDS)).order_by(orders.c.id)
 ORDER_BY_LINK_ID = _ORDER.where(orders.c.order_link_id == KEY)
 ORDER_STATUS = _mine(orders, orders.c.status).where(orders.c.order_link_id == KEY)
-MOVE_ORDER = _move(orders, orders.c.order_link_id)
 
-FILLS = (
+_FILLS = (
     _mine(fills, *_columns(fills, Fill))
     .join(orders, orders.c.order_link_id == fills.c.order_link_id)
-    .where(orders.c.trade_id.in_(IDS))
     .order_by(fills.c.executed_at, fills.c.id)
 )
-SET_FILL_FEES = update(fills).where(fills.c.execution_id == KEY, fills.c.account_id == ACCOUNT)
+UPDATE_FILL = _of(fills.c.execution_id)
 
 ADD_LOG = insert(log)
 LOG = _mine(log, *_columns(log, LogEntry)).order_by(log.c.id)
@@ -97,10 +105,20 @@ MARKER = _mine(markers, markers.c.value).where(markers.c.name == KEY)
 
 
 @cache
-def _trades(*, by_status: bool, by_symbol: bool, since: bool, limited: bool) -> Select[Any]:
+def _setups(by_status: int) -> Select[Any]:
+    return ALL_SETUPS.where(_is_among(setups.c.status, by_status))
+
+
+@cache
+def _signals(count: int) -> Select[Any]:
+    return SIGNALS.where(_is_among(signals.c.setup_id, count))
+
+
+@cache
+def _trades(*, by_status: int | None, by_symbol: bool, since: bool, limited: bool) -> Select[Any]:
     query = _TRADE.order_by(trades.c.id.desc())
-    if by_status:
-        query = query.where(trades.c.status.in_(FROM))
+    if by_status is not None:
+        query = query.where(_is_among(trades.c.status, by_status))
     if by_symbol:
         query = query.where(trades.c.symbol == bindparam("symbol_"))
     if since:
@@ -108,6 +126,16 @@ def _trades(*, by_status: bool, by_symbol: bool, since: bool, limited: bool) -> 
     if limited:
         query = query.limit(bindparam("limit_")).offset(bindparam("offset_"))
     return query
+
+
+@cache
+def _orders(of_trades: int) -> Select[Any]:
+    return _ORDER.where(_is_among(orders.c.trade_id, of_trades)).order_by(orders.c.id)
+
+
+@cache
+def _fills(of_trades: int) -> Select[Any]:
+    return _FILLS.where(_is_among(orders.c.trade_id, of_trades))
 
 
 class _Values:
@@ -131,7 +159,7 @@ class SqlBooks:
     """`ports.Books` inside one transaction."""
 
     def __init__(self, connection: Connection, account: Account) -> None:
-        self._connection = connection
+        self._run = Runner(connection)
         self._account = account
         self._upserts = upserts(connection.dialect.name)
 
@@ -139,22 +167,17 @@ class SqlBooks:
 
     def add_setup(self, setup: Setup) -> Setup | None:
         """Store a setup with its signals; None if one of the same symbol, timeframe, kind and candle exists."""
-        setup_id = self._scalar(self._upserts.add_setup, _setup_row(setup, self._account))
+        setup_id = self._run.value(self._upserts.add_setup, _setup_row(setup, self._account))
         if setup_id is None:
             return None
-        if setup.signals:
-            self._connection.execute(
-                ADD_SIGNALS,
-                [
-                    {"setup_id": setup_id, "position": position, "type": s.type, "value": s.value}
-                    for position, s in enumerate(setup.signals)
-                ],
-            )
+        for position, signal in enumerate(setup.signals):
+            row = {"setup_id": setup_id, "position": position, "type": signal.type, "value": signal.value}
+            self._run.changed(ADD_SIGNAL, row)
         return replace(setup, id=setup_id)
 
     def setup(self, setup_id: int) -> Setup:
         """Return a setup. Raises NotFound."""
-        found = self._setups(SETUP_BY_ID, key_=setup_id)
+        found = self._with_signals(self._rows(SETUP_BY_ID, {"key_": setup_id}))
         if not found:
             raise _no_setup(setup_id)
         return found[0]
@@ -162,16 +185,13 @@ class SqlBooks:
     def setups(self, statuses: Sequence[SetupStatus] | None = None) -> list[Setup]:
         """Return setups of these statuses (None: of all), oldest first."""
         if statuses is None:
-            return self._setups(ALL_SETUPS)
-        return self._setups(SETUPS_BY_STATUS, from_=statuses)
+            return self._with_signals(self._rows(ALL_SETUPS, {}))
+        return self._with_signals(self._rows(_setups(len(statuses)), _among(statuses)))
 
-    def _setups(self, query: Select[Any], **parameters: Any) -> list[Setup]:
-        rows = self._rows(query, parameters)
-        if not rows:
-            return []
+    def _with_signals(self, rows: Sequence[Row]) -> list[Setup]:
         of: dict[int, list[Signal]] = defaultdict(list)
         for batch in _batches([row[-1] for row in rows]):
-            for setup_id, type_, value in self._connection.execute(SIGNALS, {"ids_": batch}):
+            for setup_id, type_, value in self._run.rows(_signals(len(batch)), _among(batch)):
                 of[setup_id].append(Signal(type_, value))
         return [Setup(*(*row[:-1], tuple(of[row[-1]]), row[-1])) for row in rows]
 
@@ -179,8 +199,8 @@ class SqlBooks:
         self, setup_id: int, from_: Sequence[SetupStatus], to: SetupStatus, **changes: Any
     ) -> None:
         """Change the status if it is among `from_`. Raises Conflict, NotFound."""
-        if not self._moved(MOVE_SETUP, setup_id, from_, to, changes):
-            status = self._scalar(SETUP_STATUS, self._key(setup_id))
+        if not self._moved(setups.c.id, setup_id, from_, to, changes):
+            status = self._run.value(SETUP_STATUS, self._key(setup_id))
             raise _stale(f"setup {setup_id}", status, from_) if status else _no_setup(setup_id)
 
     # -- trades
@@ -188,9 +208,9 @@ class SqlBooks:
     def add_trade(self, trade: Trade) -> Trade:
         """Store a trade. Raises Conflict if the setup has one that is not FAILED, NotFound without that setup."""
         assert trade.mode == self._account.mode, (trade.mode, self._account.mode)
-        if self._scalar(SETUP_STATUS, self._key(trade.setup_id)) is None:
+        if self._run.value(SETUP_STATUS, self._key(trade.setup_id)) is None:
             raise _no_setup(trade.setup_id)
-        trade_id = self._scalar(self._upserts.add_trade, _trade_row(trade, self._account))
+        trade_id = self._run.value(self._upserts.add_trade, _trade_row(trade, self._account))
         if trade_id is None:
             raise Conflict(
                 f"setup {trade.setup_id} is traded already",
@@ -217,26 +237,25 @@ class SqlBooks:
     ) -> list[Trade]:
         """Return trades, newest first (by id); `since` bounds the time they were made."""
         query = _trades(
-            by_status=statuses is not None,
+            by_status=None if statuses is None else len(statuses),
             by_symbol=symbol is not None,
             since=since is not None,
             limited=limit is not None or offset > 0,
         )
         parameters = {
-            "from_": statuses,
             "symbol_": symbol,
             "since_": since,
             "limit_": _NO_LIMIT if limit is None else limit,
             "offset_": offset,
         }
-        return [Trade(*row) for row in self._rows(query, parameters)]
+        return [Trade(*row) for row in self._rows(query, parameters | _among(statuses or ()))]
 
     def move_trade(
         self, trade_id: int, from_: Sequence[TradeStatus], to: TradeStatus, **changes: Any
     ) -> None:
         """Change the status if it is among `from_`. Raises Conflict, NotFound."""
-        if not self._moved(MOVE_TRADE, trade_id, from_, to, changes):
-            status = self._scalar(TRADE_STATUS, self._key(trade_id))
+        if not self._moved(trades.c.id, trade_id, from_, to, changes):
+            status = self._run.value(TRADE_STATUS, self._key(trade_id))
             raise _stale(f"trade {trade_id}", status, from_) if status else _no_trade(trade_id)
 
     def update_trade(self, trade_id: int, **changes: Any) -> None:
@@ -245,17 +264,21 @@ class SqlBooks:
             raise _no_trade(trade_id)
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
-        """Give the lease of what this very transaction created to its maker, so that nobody else comes first."""
+        """Give the lease of what this very transaction created to its maker, so that nobody else comes first.
+
+        Raises Conflict if another process holds a lease of that name.
+        """
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s), "now_": now}
-        self._connection.execute(self._upserts.take_lease, row)
+        if self._run.value(self._upserts.take_lease, row) is None:
+            raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
 
     # -- orders and fills
 
     def add_order(self, order: Order) -> Order:
         """Store an order. Raises Conflict if its link id is taken, NotFound without its trade."""
-        if self._scalar(TRADE_STATUS, self._key(order.trade_id)) is None:
+        if self._run.value(TRADE_STATUS, self._key(order.trade_id)) is None:
             raise _no_trade(order.trade_id)
-        order_id = self._scalar(self._upserts.add_order, _order_row(order, self._account))
+        order_id = self._run.value(self._upserts.add_order, _order_row(order, self._account))
         if order_id is None:
             raise Conflict(
                 f"order {order.order_link_id} is in the books already",
@@ -266,7 +289,7 @@ class SqlBooks:
 
     def orders(self, trade_ids: Sequence[int]) -> list[Order]:
         """Return the orders of these trades, oldest first."""
-        return [Order(*row) for row in self._rows_of(ORDERS, trade_ids)]
+        return [Order(*row) for row in self._rows_of(_orders, trade_ids)]
 
     def order_by_link_id(self, order_link_id: str) -> Order | None:
         """Return an order, or None."""
@@ -277,32 +300,32 @@ class SqlBooks:
         self, order_link_id: str, from_: Sequence[OrderStatus], to: OrderStatus, **changes: Any
     ) -> None:
         """Change the status if it is among `from_`. Raises Conflict, NotFound."""
-        if not self._moved(MOVE_ORDER, order_link_id, from_, to, changes):
-            status = self._scalar(ORDER_STATUS, self._key(order_link_id))
+        if not self._moved(orders.c.order_link_id, order_link_id, from_, to, changes):
+            status = self._run.value(ORDER_STATUS, self._key(order_link_id))
             raise _stale(f"order {order_link_id}", status, from_) if status else _no_order(order_link_id)
 
     def add_fill(self, fill: Fill) -> bool:
         """Store a fill of a known order; False if its `execution_id` is there already. Raises NotFound."""
-        if self._scalar(ORDER_STATUS, self._key(fill.order_link_id)) is None:
+        if self._run.value(ORDER_STATUS, self._key(fill.order_link_id)) is None:
             raise _no_order(fill.order_link_id)
-        return self._scalar(self._upserts.add_fill, _fill_row(fill, self._account)) is not None
+        return self._run.value(self._upserts.add_fill, _fill_row(fill, self._account)) is not None
 
     def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None:
         """Remember what the fees of a fill were worth in quote coin. Raises NotFound."""
-        if not self._changed(SET_FILL_FEES, execution_id, {"fees_quote": fees_quote}):
+        if not self._changed(UPDATE_FILL, execution_id, {"fees_quote": fees_quote}):
             raise NotFound(f"no fill {execution_id} in the books", "`botbox trades` lists the trades")
 
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
         """Return the fills of these trades, oldest first."""
-        return [Fill(*row) for row in self._rows_of(FILLS, trade_ids)]
+        return [Fill(*row) for row in self._rows_of(_fills, trade_ids)]
 
     # -- the rest
 
     def log(self, entry: LogEntry) -> None:
         """Append an entry, chained to the account's newest."""
-        before = self._scalar(NEWEST_HASH, {"account_": self._account.id}) or ""
+        before = self._run.value(NEWEST_HASH, {"account_": self._account.id}) or ""
         row = _log_row(entry, self._account)
-        self._connection.execute(ADD_LOG, row | {"hash": chained_hash(before, entry)})
+        self._run.changed(ADD_LOG, row | {"hash": chained_hash(before, entry)})
 
     def log_of(self, *, trade_id: int | None = None, setup_id: int | None = None) -> list[LogEntry]:
         """Return the entries of a trade or of a setup (of the account without either), oldest first."""
@@ -328,53 +351,51 @@ class SqlBooks:
         """Put the brake on (or change its reason), or take it off."""
         account_id = self._account.id
         if halt is None:
-            self._connection.execute(DELETE_HALT, {"account_": account_id})
+            self._run.changed(DELETE_HALT, {"account_": account_id})
         else:
             row = {"account_id": account_id, "since": halt.since, "reason": halt.reason}
-            self._connection.execute(self._upserts.put_halt, row)
+            self._run.changed(self._upserts.put_halt, row)
 
     def marker(self, name: str) -> str | None:
         """Return a small remembered value of this account, such as the newest execution time seen."""
-        value: str | None = self._scalar(MARKER, self._key(name))
+        value: str | None = self._run.value(MARKER, self._key(name))
         return value
 
     def set_marker(self, name: str, value: str) -> None:
         """Remember a value."""
         row = {"account_id": self._account.id, "name": name, "value": value}
-        self._connection.execute(self._upserts.put_marker, row)
+        self._run.changed(self._upserts.put_marker, row)
 
     # -- how statements are run
 
     def _key(self, key: int | str) -> dict[str, Any]:
         return {"key_": key, "account_": self._account.id}
 
-    def _scalar(self, statement: Any, parameters: dict[str, Any]) -> Any:
-        row = self._connection.execute(statement, parameters).fetchone()
-        return None if row is None else row[0]
+    def _rows(self, statement: Select[Any], parameters: dict[str, Any]) -> list[Row]:
+        return self._run.rows(statement, parameters | {"account_": self._account.id})
 
-    def _rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
-        return self._connection.execute(statement, parameters | {"account_": self._account.id}).fetchall()
-
-    def _rows_of(self, statement: Select[Any], trade_ids: Sequence[int]) -> list[Any]:
-        return [row for batch in _batches(trade_ids) for row in self._rows(statement, {"ids_": batch})]
+    def _rows_of(self, query: Callable[[int], Select[Any]], trade_ids: Sequence[int]) -> list[Row]:
+        return [row for batch in _batches(trade_ids) for row in self._rows(query(len(batch)), _among(batch))]
 
     def _moved(
-        self, statement: Any, key: int | str, from_: Sequence[StrEnum], to: StrEnum, changes: dict[str, Any]
+        self, key: Any, value: int | str, from_: Sequence[StrEnum], to: StrEnum, changes: dict[str, Any]
     ) -> bool:
-        parameters = changes | {"status": to, "from_": list(from_)}
-        return self._changed(statement, key, parameters)
+        return self._changed(_move(key, len(from_)), value, {**changes, "status": to, **_among(from_)})
 
-    def _changed(self, statement: Any, key: int | str, changes: dict[str, Any]) -> bool:
-        return self._connection.execute(statement, changes | self._key(key)).rowcount == 1
+    def _changed(self, statement: Any, key: int | str, parameters: dict[str, Any]) -> bool:
+        return self._run.changed(statement, parameters | self._key(key)) == 1
 
 
 _NO_LIMIT = 2**31 - 1
-_BATCH = 500
+_BATCHES = (1, 8, 64, 512)
 
 
-def _batches(ids: Sequence[int]) -> Iterable[list[int]]:
-    """Cut ids into lists that fit one statement."""
-    return (list(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH))
+def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Cut ids into lists for one statement each, of few lengths (the last id repeats): few statements are compiled."""
+    for start in range(0, len(ids), _BATCHES[-1]):
+        batch = list(ids[start : start + _BATCHES[-1]])
+        length = next(n for n in _BATCHES if n >= len(batch))
+        yield batch + batch[-1:] * (length - len(batch))
 
 
 def _no_setup(setup_id: int) -> NotFound:

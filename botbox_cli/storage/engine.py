@@ -79,7 +79,7 @@ class Database:
         pool: dict[str, Any] = (
             {"poolclass": StaticPool} if self.is_memory else {"poolclass": QueuePool, "max_overflow": -1}
         )
-        engine = create_engine("sqlite://", creator=self.connect_sqlite, **pool)
+        engine = create_engine("sqlite://", creator=self.connect_sqlite, paramstyle="named", **pool)
         # The driver would begin by itself, late and never IMMEDIATE: it is told not to, and we do.
         event.listen(engine, "begin", _begin)
         return engine

@@ -19,6 +19,7 @@ from botbox_cli.storage import tables as t
 from botbox_cli.storage.books import SqlBooks
 from botbox_cli.storage.engine import Database
 from botbox_cli.storage.process import is_dead
+from botbox_cli.storage.run import Row, Runner
 from botbox_cli.storage.schema import checked_tag
 from botbox_cli.storage.upserts import upserts
 
@@ -104,18 +105,24 @@ class SqlStore:
         """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
         with self.database.writing() as connection:
             if not self.database.is_sqlite:
-                connection.execute(LOCK_ACCOUNT, {"key_": account.id})
+                Runner(connection).rows(LOCK_ACCOUNT, {"key_": account.id})
             yield SqlBooks(connection, account)
 
-    def _rows(self, statement: Any, **parameters: Any) -> list[Any]:
+    def _rows(self, statement: Any, **parameters: Any) -> list[Row]:
         with self.database.reading() as connection:
-            return list(connection.execute(statement, parameters))
+            return Runner(connection).rows(statement, parameters)
 
-    def _change(self, statement: Any, parameters: Any) -> Any:
-        """Run one statement in a transaction of its own; return what it returns in its first column, if it does."""
+    def _value(self, statement: Any, parameters: dict[str, Any]) -> Any:
+        """Run one statement in a write transaction of its own; return the first value that it returns."""
         with self.database.writing() as connection:
-            result = connection.execute(statement, parameters)
-            return result.scalar() if result.returns_rows else None
+            return Runner(connection).value(statement, parameters)
+
+    def _change(self, statement: Any, *rows: dict[str, Any]) -> None:
+        """Run one statement for each row in one write transaction."""
+        with self.database.writing() as connection:
+            run = Runner(connection)
+            for row in rows:
+                run.changed(statement, row)
 
     # -- accounts
 
@@ -127,7 +134,7 @@ class SqlStore:
     def save_account(self, mode: Mode, user_id: str, key_hash: str, venue: Venue) -> Account:
         """Return the account of (mode, user id), made or with its key hash renewed."""
         row = {"mode": mode, "user_id": user_id, "key_hash": key_hash, "venue": venue}
-        return Account(mode, user_id, key_hash, venue, self._change(self._upserts.put_account, row))
+        return Account(mode, user_id, key_hash, venue, self._value(self._upserts.put_account, row))
 
     def accounts(self) -> list[Account]:
         """Return all accounts of this database, oldest first."""
@@ -139,13 +146,14 @@ class SqlStore:
         """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on."""
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s)}
         with self.database.writing() as connection:
-            if connection.execute(self._upserts.take_lease, row | {"now_": now}).fetchone():
+            run = Runner(connection)
+            if run.value(self._upserts.take_lease, row | {"now_": now}) is not None:
                 return None
             # The row can't go away before the end of the transaction: the statement above has locked it.
-            other = Holder(*connection.execute(HOLDER, {"name_": name}).one())
+            other = Holder(*run.rows(HOLDER, {"name_": name})[0])
             if not is_dead(other):
                 return other
-            connection.execute(REPLACE_HOLDER, row | {"name_": name, "token_": other.token})
+            run.changed(REPLACE_HOLDER, row | {"name_": name, "token_": other.token})
             return None
 
     def free_lease(self, name: str, holder: Holder) -> None:
@@ -161,8 +169,7 @@ class SqlStore:
             dict(zip(names, astuple(pair), strict=True)) | {"venue": venue, "updated_at": now}
             for pair in pairs
         ]
-        if rows:
-            self._change(self._upserts.put_instruments, rows)
+        self._change(self._upserts.put_instruments, *rows)
 
     def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
         """Return the rules of a pair, or None while they have not been recorded."""
@@ -173,7 +180,7 @@ class SqlStore:
 
     def start_job(self, job: str, now: datetime) -> int:
         """Note that a pass has begun; return its id."""
-        run_id: int = self._change(START_JOB, {"job": job, "started_at": now, "ok": False, "detail": ""})
+        run_id: int = self._value(START_JOB, {"job": job, "started_at": now, "ok": False, "detail": ""})
         return run_id
 
     def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None:

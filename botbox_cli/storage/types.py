@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +12,7 @@ from sqlalchemy import JSON, Dialect, Numeric, String, Text
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
 E = TypeVar("E", bound=StrEnum)
+Convert = Callable[[Any], Any]
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -25,17 +27,23 @@ class ExactDecimal(TypeDecorator[Decimal]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return Text() if dialect.name == "sqlite" else Numeric()
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if not isinstance(value, Decimal):
-            raise TypeError(f"not a Decimal: {value!r}")
-        if not value.is_finite():
-            raise ValueError(f"not a finite number: {value}")
-        return format(value, "f") if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Convert:
+        is_text = dialect.name == "sqlite"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value)
+        def convert(value: Decimal | None) -> Any:
+            if value is None:
+                return None
+            if not isinstance(value, Decimal):
+                raise TypeError(f"not a Decimal: {value!r}")
+            if not value.is_finite():
+                raise ValueError(f"not a finite number: {value}")
+            return format(value, "f") if is_text else value
+
+        return convert
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Convert | None:
+        # psycopg makes Decimals of NUMERIC itself.
+        return _decimal_or_none if dialect.name == "sqlite" else None
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -47,18 +55,21 @@ class UtcTime(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return Text() if dialect.name == "sqlite" else TIMESTAMP(timezone=True)
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without its zone: {value}")
-        value = value.astimezone(UTC)
-        return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Convert:
+        is_text = dialect.name == "sqlite"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+        def convert(value: datetime | None) -> Any:
+            if value is None:
+                return None
+            if value.tzinfo is None:
+                raise ValueError(f"a time without its zone: {value}")
+            value = value.astimezone(UTC)
+            return value.isoformat(timespec="microseconds") if is_text else value
+
+        return convert
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Convert:
+        return _time_of_text if dialect.name == "sqlite" else _time_in_utc
 
 
 class Choice(TypeDecorator[E], Generic[E]):
@@ -71,11 +82,13 @@ class Choice(TypeDecorator[E], Generic[E]):
         super().__init__()
         self.enum = enum
 
-    def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
-        return None if value is None else self.enum(value).value
+    def bind_processor(self, dialect: Dialect) -> Convert:
+        values: dict[str, str] = {member.value: member.value for member in self.enum}
+        return values.__getitem__  # A member is equal to its value, and so finds it.
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
-        return None if value is None else self.enum(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Convert:
+        members: dict[str, E] = {member.value: member for member in self.enum}
+        return members.__getitem__
 
 
 class Fees(TypeDecorator[tuple[tuple[str, Decimal], ...]]):
@@ -85,15 +98,21 @@ class Fees(TypeDecorator[tuple[tuple[str, Decimal], ...]]):
     cache_ok = True
 
     def process_bind_param(
-        self,
-        value: tuple[tuple[str, Decimal], ...] | None,
-        dialect: Dialect,
+        self, value: tuple[tuple[str, Decimal], ...] | None, dialect: Dialect
     ) -> list[list[str]]:
         return [[coin, format(amount, "f")] for coin, amount in value or ()]
 
-    def process_result_value(
-        self,
-        value: Any,
-        dialect: Dialect,
-    ) -> tuple[tuple[str, Decimal], ...]:
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[tuple[str, Decimal], ...]:
         return tuple((coin, Decimal(amount)) for coin, amount in value)
+
+
+def _decimal_or_none(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _time_of_text(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _time_in_utc(at: datetime | None) -> datetime | None:
+    return None if at is None else at.astimezone(UTC)
