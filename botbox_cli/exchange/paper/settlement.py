@@ -40,7 +40,6 @@ class Settlement:
             complete = "PartiallyFilledCanceled" if reason else "Filled"
             status = complete if order.cum_qty else "Cancelled"
         order.status, order.reject_reason = status, reason or "EC_NoError"
-        order.due_ms = order.cancel_due_ms = None
         self.release(order, order.locked)
         self._account.touch(order, now_ms)
 

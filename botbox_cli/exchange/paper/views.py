@@ -193,7 +193,7 @@ class Views:
     def _seen(self, order: Order, now_ms: int, view: _View) -> Order | None:
         """Return the order as the view shows it now: as it was its lag ago, or None when it was not there yet."""
         lag_ms = self._lag_of(order, view)
-        if not lag_ms or order.updated_ms <= now_ms - lag_ms:
+        if order.updated_ms <= now_ms - lag_ms:
             return order
         return _as_of(order, self._account.of_order.get(order.order_id, ()), now_ms - lag_ms)
 

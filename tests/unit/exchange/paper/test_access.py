@@ -117,6 +117,16 @@ def test_the_fiftieth_read_in_a_second_is_the_last(exchange: PaperExchange, cloc
     assert code(ask(exchange)) == 0
 
 
+def test_the_second_of_a_limit_rolls(exchange: PaperExchange, clock: ManualClock) -> None:
+    for _ in range(49):
+        ask(exchange)
+    clock.sleep(0.5)
+    ask(exchange)
+    clock.sleep(0.5)
+
+    assert [code(ask(exchange)) for _ in range(50)] == [0] * 49 + [10006]
+
+
 def test_a_limited_create_places_nothing(clock: ManualClock) -> None:
     exchange = PaperExchange(
         MemoryBooks(), ScriptedMarket({"BTCUSDT": "100000"}), clock, checks_signature=False

@@ -64,6 +64,16 @@ def test_interest_accrues_at_each_full_hour(desk: PaperDesk) -> None:
     assert desk.coin("BTC")["borrowAmount"] == "0.050001"
 
 
+def test_an_hour_that_turned_between_two_looks_is_charged(desk: PaperDesk) -> None:
+    short(desk)
+    desk.clock.sleep(3590)
+    assert desk.coin("BTC")["accruedInterest"] == "0"
+
+    desk.clock.sleep(20)
+
+    assert desk.coin("BTC")["accruedInterest"] == "0.0000005"
+
+
 def test_bought_back_coins_repay_interest_first(desk: PaperDesk) -> None:
     short(desk)
     desk.clock.sleep(2 * 3600)

@@ -100,6 +100,14 @@ def test_the_price_band_follows_the_last_price(desk: PaperDesk) -> None:
     assert (limit["buyLmt"], limit["sellLmt"]) == ("100500.0", "99500.0")
 
 
+def test_the_price_band_ends_on_ticks_inside_it(desk: PaperDesk) -> None:
+    desk.move("100000.3")
+
+    limit = desk.get("market/price-limit", symbol="BTCUSDT")
+
+    assert (limit["buyLmt"], limit["sellLmt"]) == ("100500.3", "99500.3")
+
+
 def test_instruments_of_one_symbol_or_of_all(desk: PaperDesk) -> None:
     assert len(desk.get("market/instruments-info")["list"]) == 10
     [row] = desk.get("market/instruments-info", symbol="ETHUSDT")["list"]

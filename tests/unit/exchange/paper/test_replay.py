@@ -101,6 +101,18 @@ def test_an_order_does_not_feel_what_was_before_it(tmp_path: Path) -> None:
     assert account.status("stop") == "Untriggered"
 
 
+def test_an_amended_order_does_not_feel_what_was_before(tmp_path: Path) -> None:
+    """The price rises from 80 to 120 and stands at 93.3 when the stop moves up to 85."""
+    account = desk(market(tmp_path, [CANDLE]))
+    account.stop("1", "70")
+    account.clock.sleep(1200)
+
+    account.post("order/amend", symbol="BTCUSDT", orderLinkId="stop", triggerPrice="85")
+    account.clock.sleep(1200)
+
+    assert account.status("stop") == "Untriggered"
+
+
 def test_looking_often_or_once_gives_the_same_fill(tmp_path: Path) -> None:
     rows = [("100", "104", "97", "101.3", "5"), ("101.3", "102", "93.7", "95", "5"), CANDLE]
     seen = []

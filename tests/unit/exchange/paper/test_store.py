@@ -16,6 +16,8 @@ import pytest
 
 from botbox_cli.exchange.paper.clocks import ManualClock, ReplayClock
 from botbox_cli.exchange.paper.identity import identity
+from botbox_cli.exchange.paper.instrument import Instrument
+from botbox_cli.exchange.paper.market import Book
 from botbox_cli.exchange.paper.protocol import Unavailable
 from botbox_cli.exchange.paper.state import Effects, Lag
 from botbox_cli.exchange.paper.store import OPENING, FileBooks
@@ -154,6 +156,31 @@ def test_a_request_that_fails_leaves_the_account_as_it_was(desk: Callable[..., P
     del one.script.book
     assert one.exchange.look() == before
     assert one.refused(orderLinkId="second") == 0
+
+
+def test_what_time_brought_is_undone_with_the_request_that_failed(desk: Callable[..., PaperDesk]) -> None:
+    """A stop fires on the way to a request that fails; meanwhile another process, with other prices, cancels it."""
+    one = desk()
+    one.buy("0.01")
+    one.stop("0.00999", "99000")
+    one.move("98000")
+    book = one.script.book
+
+    def broken(instrument: Instrument, at_ms: int, last: Decimal | None = None) -> Book:
+        if last is None:
+            raise Unavailable("no prices")
+        return book(instrument, at_ms, last)
+
+    one.script.book = broken  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        one.buy("0.01", link="second")
+    one.script.book = book  # type: ignore[method-assign]
+
+    other = desk(one.clock)
+    other.cancel("stop", orderFilter="tpslOrder")
+    assert one.status("stop") == "Deactivated"
+    assert one.fills("stop") == []
+    assert one.wallet("BTC") == other.wallet("BTC") == Decimal("0.00999")
 
 
 def test_a_file_that_stays_busy_is_unavailable(

@@ -238,6 +238,16 @@ def test_one_order_may_lag_alone(desk: PaperDesk) -> None:
     assert desk.status("prompt") == "Filled"
 
 
+def test_an_order_that_lags_alone_is_still_listed_as_open(desk: PaperDesk) -> None:
+    desk.buy("0.01")
+    desk.stop("0.00999", "99000", effects=Effects(lag=Lag(realtime_ms=1000)))
+    desk.clock.sleep(5)
+
+    desk.move("98000")
+
+    assert links(desk.get("order/realtime")) == ["stop"]
+
+
 # Wallet
 
 

@@ -220,6 +220,15 @@ def test_silent_live_prices_look_like_a_refused_connection() -> None:
     assert isinstance(cause.reason, NewConnectionError)
 
 
+def test_silent_live_prices_refuse_the_direct_session_too() -> None:
+    exchange = PaperExchange(MemoryBooks(), LiveMarket(silent), WallClock(), checks_signature=False)
+
+    with pytest.raises(requests.exceptions.ConnectionError) as caught:
+        DirectSession(exchange).place_order(**BUY)
+
+    assert isinstance(caught.value.args[0], MaxRetryError)
+
+
 def test_silent_live_prices_are_503_over_http() -> None:
     exchange = PaperExchange(MemoryBooks(), LiveMarket(silent), WallClock())
     with serve(exchange) as box, pytest.raises(FailedRequestError) as caught:
