@@ -31,6 +31,7 @@ COMMANDS = {
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
+    "forward": "Move the clock of a replay (BOTBOX_MARKET=replay); it stands still otherwise.",
     "demo": "The whole product on recorded candles: no keys, no network.",
 }
 """Name and first sentence of each command, in the order of `botbox --help`."""
