@@ -97,14 +97,13 @@ def _levels(rows: Iterable[Sequence[str]]) -> list[tuple[Decimal, Decimal]]:
 
 
 def _moves(candle: Candle, after_ms: int, until_ms: int) -> list[Move]:
-    """Return the candle's path, within (after, until] whatever part of it was seen already.
+    """Return the candle's path, put between `after` and `until` whatever part of it was seen already.
 
     An order that is older than the candle would have met what was seen before then: meeting it again changes nothing.
     """
     prices = (candle.open, candle.low, candle.high, candle.close)
     times = [
-        min(max(candle.start_ms + MINUTE_MS * quarter // 4, after_ms + 1), until_ms)
-        for quarter in (0, 1, 2, 3)
+        min(max(candle.start_ms + MINUTE_MS * quarter // 4, after_ms), until_ms) for quarter in (0, 1, 2, 3)
     ]
     opening = Move(times[0], times[0], prices[0], prices[0], candle.start_ms)
     legs = zip(times, times[1:], prices, prices[1:], strict=False)

@@ -65,7 +65,10 @@ class Market(Protocol):
         ...
 
     def path(self, symbol: str, after_ms: int, until_ms: int) -> Iterable[Move]:
-        """Return, in time order, the moves of the last price of which a part lies in (after, until], each whole."""
+        """Return, in time order, the moves of the last price that touch [after, until], each whole.
+
+        Both ends belong to it: a price may change in the very millisecond of an earlier look.
+        """
         ...
 
     def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:

@@ -87,7 +87,7 @@ class ReplayMarket:
         first = max(0, bisect_right(series.starts, after_ms) - 1)
         for index in range(first, bisect_right(series.starts, until_ms)):
             for move in _moves(series.candle(index), length):
-                if move.end_ms > after_ms and move.start_ms <= until_ms:
+                if move.end_ms >= after_ms and move.start_ms <= until_ms:
                     yield Move(move.start_ms + offset, move.end_ms + offset, move.start, move.end)
 
     def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -89,7 +89,7 @@ class ScriptedMarket:
         track = self._tracks.get(symbol)
         if track is None:
             return
-        first, end = bisect_right(track.times, after_ms), bisect_right(track.times, until_ms)
+        first, end = bisect_left(track.times, after_ms), bisect_right(track.times, until_ms)
         for index in range(first, end):
             at_ms, price = track.times[index], track.prices[index]
             yield Move(at_ms, at_ms, price, price)

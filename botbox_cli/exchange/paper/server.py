@@ -11,6 +11,7 @@ import ipaddress
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,10 +39,10 @@ class Sandbox:
         """Bind to a loopback address; port 0 takes a free one. Each answer is held back `delay_ms`.
 
         Raises:
-            ValueError: When `host` is not a loopback address.
+            ValueError: When `host` is not an IPv4 loopback address.
             OSError: When the port is taken.
         """
-        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        if host != "localhost" and not ipaddress.IPv4Address(host).is_loopback:
             raise ValueError(f"the sandbox serves loopback only, not {host}")
         self.exchange = exchange
         self.faulty = FaultyExchange(exchange)
@@ -90,6 +91,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     sandbox: Sandbox
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet about a client that left before its answer; anything else is a bug and shows its traceback."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

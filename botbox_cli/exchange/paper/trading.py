@@ -148,8 +148,10 @@ class Trading:
         """Bring the account from where it stood to `now_ms`."""
         account = self.account
         after_ms = account.advanced_ms
-        if after_ms is None or now_ms <= after_ms:
-            account.advanced_ms = max(now_ms, after_ms or now_ms)
+        if after_ms is None:
+            account.advanced_ms = now_ms
+            return
+        if now_ms < after_ms:
             return
         if account.open:
             self._walk(after_ms, now_ms)

@@ -47,6 +47,21 @@ def test_a_jump_through_a_stop_fills_it_at_the_price_of_the_gap(desk: PaperDesk)
     assert desk.locked("BTC") == 0
 
 
+def test_a_price_that_jumps_in_the_millisecond_of_the_last_look_is_felt(desk: PaperDesk) -> None:
+    desk.stop("0.00999", "99000")
+
+    desk.move("98000", after_s=0)
+
+    assert desk.status("stop") == "Filled"
+
+
+def test_a_jump_just_before_a_stop_of_the_same_millisecond_is_not_felt(desk: PaperDesk) -> None:
+    desk.move("99500", after_s=0)
+    desk.stop("0.00999", "99000")
+
+    assert desk.status("stop") == "Untriggered"
+
+
 def test_a_stop_that_nobody_watched_triggered_at_its_moment(desk: PaperDesk) -> None:
     desk.stop("0.00999", "99000")
     desk.move("98990", after_s=30)

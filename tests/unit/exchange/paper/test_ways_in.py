@@ -1,6 +1,8 @@
 """pybit's session over the adapter, the direct session, and HTTP: one exchange, the same exceptions and faults."""
 
 import json
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -357,6 +359,17 @@ def test_answers_can_be_held_back() -> None:
     assert answer.elapsed.total_seconds() >= 0.03
 
 
+def test_a_client_that_leaves_early_causes_no_noise(capfd: pytest.CaptureFixture[str]) -> None:
+    with serve(exchange_of(), delay_ms=100) as box:
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", box.port)) as client:
+                client.sendall(b"GET /v5/market/time HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert requests.get(f"{box.url}/v5/market/time", timeout=5).ok
+
+    assert capfd.readouterr().err == ""
+
+
 def test_a_connection_is_kept_alive(box: Sandbox) -> None:
     client = requests.Session()
     sockets = set()
@@ -370,9 +383,9 @@ def test_a_connection_is_kept_alive(box: Sandbox) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::1"])
 def test_only_loopback_is_served(host: str) -> None:
-    with pytest.raises(ValueError, match="loopback"):
+    with pytest.raises(ValueError, match=r"loopback|::1"):
         serve(exchange_of(), host=host)
 
 
