@@ -28,6 +28,7 @@ COMMANDS = {
     "close": "Close one trade at market.",
     "halt": "Stop new entries; exits, stops and cancels go on.",
     "resume": "Allow new entries again after `halt`.",
+    "reconcile": "Compare the books with the exchange.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile, TradeId, checked_id
 from botbox_cli.cli.session import begin
 
 
-def trade(ctx: typer.Context, trade_id: TradeId, as_json: AsJson = False, env_file: EnvFile = None) -> None:
+def trade(
+    ctx: typer.Context,
+    trade_id: TradeId,
+    adopt_stop: Annotated[
+        bool, typer.Option("--adopt-stop", help="Take over the stop price that was moved on the exchange.")
+    ] = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> None:
     """Show one trade: its orders, fills and log.
 
     \b
@@ -20,8 +30,13 @@ def trade(ctx: typer.Context, trade_id: TradeId, as_json: AsJson = False, env_fi
     from botbox_cli.services.trades import one_trade
 
     session = begin(ctx, as_json, env_file)
-    with session.wired() as wiring:
+    with session.wired(moves_money=adopt_stop) as wiring:
         number = checked_id(trade_id, "trade", "trades")
+        if adopt_stop:
+            from botbox_cli.services.adopt_stop import adopt_stop as adopt
+
+            level = adopt(wiring.desk(), number).stop_loss
+            session.console.say(f"the stop of trade {number} is {level} now")
         view, book, log = one_trade(wiring.store, wiring.account(), number)
     if as_json:
         session.console.document(
