@@ -14,6 +14,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from dotenv.parser import parse_stream
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -278,7 +279,9 @@ class Settings(BaseSettings):
         """What must never be printed: the key, its secret, and the database's password."""
         texts = [s.get_secret_value() for s in (self.api_key, self.api_secret) if s is not None]
         password = _PASSWORD.search(self.database_url)
-        return (*texts, password[1]) if password else tuple(texts)
+        if password is not None:
+            texts += [password[1], unquote(password[1])]
+        return tuple(dict.fromkeys(texts))
 
     def keys(self) -> tuple[str, str]:
         """Return the API key and its secret. Raises ConfigError when one is missing."""

@@ -25,9 +25,9 @@ def sandbox(
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> int:
-    """Serve the paper exchange as a Bybit v5 host on loopback, until Ctrl-C.
+    """Serve the paper exchange as a Bybit v5 host on loopback.
 
-    Its account is its own, apart from paper mode's; the key that it prints is play money's.
+    It ends with Ctrl-C. Its account is its own, apart from paper mode's; the key that it prints is play money's.
 
     \b
     Example:
