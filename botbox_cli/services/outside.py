@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
-from botbox_cli.domain.number import ONE, ZERO
+from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade, position_of
@@ -22,6 +22,9 @@ from botbox_cli.services.book import (
     with_fee_values,
 )
 from botbox_cli.services.lease import Work
+
+PART = "/"
+"""Between the exchange's id of a sale by hand and the trade whose part of it is meant: it may end several trades."""
 
 
 def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
@@ -44,10 +47,11 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     if missing < instrument.lot_size:
         return False
     since = trade.entry_time or trade.created_at
-    work.renew()
     sales = _foreign_sales(work, trade, [*recent, *desk.exchange.fills_since(since)])
+    sales = with_fee_values(desk, trade, sales)
+    work.renew()
     with desk.store.write(desk.account) as books:
-        _book_sales(books, work, with_fee_values(desk, trade, sales), missing)
+        _book_sales(books, work, sales, missing)
         book = read_trade(books, work.trade_id)
         if instrument.floor_qty(book.position.held) <= 0:
             close_books(books, book, desk.clock.now(), SOLD_OUTSIDE)
@@ -78,17 +82,30 @@ def _held_by_all(work: Work, coin: str) -> Decimal:
 
 
 def _foreign_sales(work: Work, trade: Trade, fills: Iterable[Fill]) -> list[Fill]:
-    """Return executions that sold this coin since the entry under an id that no order of this database has."""
+    """Return what nobody has claimed yet of executions that sold this coin since the entry and are not botbox's."""
     since = trade.entry_time or trade.created_at
     found: dict[str, Fill] = {}
     with work.desk.store.read(work.desk.account) as books:
+        claimed = _claimed(books, trade.symbol)
         for fill in fills:
             if fill.symbol != trade.symbol or fill.side is not Side.SELL or fill.executed_at < since:
                 continue
-            known = books.order_by_link_id(fill.order_link_id)
-            if known is None and not _is_ours(work, fill):
-                found[fill.execution_id] = fill
+            if _is_ours(work, fill) or books.order_by_link_id(fill.order_link_id) is not None:
+                continue
+            left = fill.qty - claimed.get(fill.execution_id, ZERO)
+            if left > 0:
+                found[fill.execution_id] = _part_of(fill, left)
     return sorted(found.values(), key=lambda f: f.executed_at)
+
+
+def _claimed(books: Books, symbol: str) -> dict[str, Decimal]:
+    """Return how much of each sale by hand the trades have booked already."""
+    claimed: dict[str, Decimal] = {}
+    for fill in books.fills([t.id for t in books.trades(symbol=symbol)]):
+        execution_id, part, _ = fill.execution_id.partition(PART)
+        if part:
+            claimed[execution_id] = claimed.get(execution_id, ZERO) + fill.qty
+    return claimed
 
 
 def _is_ours(work: Work, fill: Fill) -> bool:
@@ -99,41 +116,52 @@ def _is_ours(work: Work, fill: Fill) -> bool:
 def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -> None:
     """Add foreign sales to the trade as exits, up to what is missing and held; a last one may count in part."""
     left = min(missing, read_trade(books, work.trade_id).position.held)
+    parts: dict[str, list[Fill]] = {}
     for fill in sales:
         if left <= 0:
-            return
-        share = min(ONE, left / fill.qty)
-        part = fill if share == ONE else _part_of(fill, share)
-        book = read_trade(books, work.trade_id)
-        if all(o.order_link_id != fill.order_link_id for o in book.orders):
-            books.add_order(_foreign_order(book, fill, part.qty))
-        add_fills(books, [part], work.desk.clock.now(), work.trade_id)
+            break
+        part = _part_of(fill, min(left, fill.qty))
+        parts.setdefault(fill.order_link_id, []).append(part)
         left -= part.qty
+    for fills in parts.values():
+        order = _foreign_order(read_trade(books, work.trade_id), fills)
+        books.add_order(order)
+        add_fills(books, [_claim(f, order) for f in fills], work.desk.clock.now(), work.trade_id)
 
 
-def _part_of(fill: Fill, share: Decimal) -> Fill:
+def _part_of(fill: Fill, qty: Decimal) -> Fill:
+    if qty == fill.qty:
+        return fill
+    share = qty / fill.qty
     return replace(
         fill,
-        qty=fill.qty * share,
+        qty=qty,
         fees=tuple((coin, amount * share) for coin, amount in fill.fees),
         fees_quote=None if fill.fees_quote is None else fill.fees_quote * share,
     )
 
 
-def _foreign_order(book: TradeBook, fill: Fill, qty: Decimal) -> Order:
+def _claim(fill: Fill, order: Order) -> Fill:
+    """Return a sale by hand under the ids by which the books know this trade's part of it."""
+    part = order.order_link_id.removeprefix(fill.order_link_id)
+    return replace(fill, execution_id=fill.execution_id + part, order_link_id=order.order_link_id)
+
+
+def _foreign_order(book: TradeBook, fills: list[Fill]) -> Order:
     attempt = 1 + max((o.attempt for o in book.of_role(Role.EXIT)), default=0)
+    first = fills[0]
     return Order(
         trade_id=book.trade.id,
         role=Role.EXIT,
         attempt=attempt,
-        order_link_id=fill.order_link_id,
-        symbol=fill.symbol,
-        side=fill.side,
+        order_link_id=f"{first.order_link_id}{PART}{book.trade.id}-{attempt}",
+        symbol=first.symbol,
+        side=first.side,
         order_type=OrderType.MARKET,
-        qty=qty,
+        qty=sum((f.qty for f in fills), ZERO),
         status=OrderStatus.FILLED,
-        created_at=fill.executed_at,
-        updated_at=fill.executed_at,
-        exchange_order_id=fill.exchange_order_id,
+        created_at=first.executed_at,
+        updated_at=fills[-1].executed_at,
+        exchange_order_id=first.exchange_order_id,
         reason="not sent by botbox",
     )
