@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.fill import Fill
-from botbox_cli.domain.order import Order, OrderStatus
+from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.ports import Store
@@ -237,7 +237,7 @@ def judge_orders(case: Case) -> Iterator[str]:
         if order.link not in booked:
             yield f"order {order.link} ({order.status}, filled {order.filled}) is not in the books"
     for link, row in booked.items():
-        order_or_none = case.truth.by_link.get(link)
+        order_or_none = case.truth.by_link.get(link.partition("/")[0])
         if order_or_none is None:
             if row.status is not OrderStatus.REJECTED or row.exchange_order_id is not None:
                 yield f"order {link} is {row.status} in the books and unknown to the exchange"
@@ -454,16 +454,15 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
         accepted: Link ids of our orders that the exchange accepted between the command's start and its end.
     """
     says = f"{told.command} said {told.exit_code}"
-    mine = [link for link in accepted if (name := name_of(link)) and name.trade_id == told.trade_id]
     trade = next((t for t in case.trades if t.id == told.trade_id), None)
     truth = case.truth
-    filled = [link for link in mine if truth.by_link[link].filled]
+    filled = [link for link in accepted if truth.by_link[link].filled]
     match told.exit_code:
         case 2 | 3 | 4 if accepted and told.trade_id is None:
             return [f"{says} (refused), but {list(accepted)} were accepted"]
         case 5 if told.command == "execute" and _entry_filled(case, told):
             return [f"{says} (rejected), but the entry of trade {told.trade_id} filled"]
-        case 5 if told.command == "close" and any(_role(link) == "exit" for link in filled):
+        case 5 if told.command == "close" and _last_booked_exit(case, told) in filled:
             return [f"{says} (rejected), but {filled} filled"]
         case 6 if told.command == "execute" and truth.of_trade(
             case.installation, told.trade_id or 0, "entry"
@@ -471,8 +470,8 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
             return [
                 f"{says} (certainly not placed), but the entry of trade {told.trade_id} is on the exchange"
             ]
-        case 6 if told.command == "close" and any(_role(link) == "exit" for link in mine):
-            return [f"{says} (certainly not placed), but {mine} were accepted"]
+        case 6 if told.command == "close" and (last := _last_booked_exit(case, told)) in case.truth.by_link:
+            return [f"{says} (certainly not placed), but {last} was accepted"]
         case 10 if trade is not None and _is_read_back(case, trade):
             return [f"{says} (no stop), but trade {trade.id} has one that was read back"]
         case 0 if told.command == "execute" and trade is not None:
@@ -503,6 +502,6 @@ def _is_read_back(case: Case, trade: Trade) -> bool:
     return bool(qty) and not trade.detail and not stop_fault(case, trade, qty, alive)
 
 
-def _role(link: str) -> str:
-    name = name_of(link)
-    return name.role if name else ""
+def _last_booked_exit(case: Case, told: Told) -> str | None:
+    exits = [o.order_link_id for o in case.orders.get(told.trade_id or 0, ()) if o.role is Role.EXIT]
+    return exits[-1] if exits else None

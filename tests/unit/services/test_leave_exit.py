@@ -1,0 +1,555 @@
+"""Leaving a position under every class of answer: sold once, or protected again, and never both sold and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from botbox_cli.domain.order import OrderStatus, Role
+from botbox_cli.domain.trade import (
+    CLOSED_BY_HAND,
+    SOLD_OUTSIDE,
+    STOP_LOSS_HIT,
+    TOO_SMALL,
+    TradeStatus,
+)
+from botbox_cli.exchange.paper.protocol import Request
+from botbox_cli.exchange.paper.state import Lag
+from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.services.desk import Policy
+from botbox_cli.services.monitor import monitor
+from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
+from tests.support.process import Process, kill_at
+from tests.support.verdict import (
+    exit_code_of,
+    only_trade,
+    open_trade,
+    orders_of,
+    settle,
+    tell_close,
+    tell_execute,
+    told_truly,
+    truth,
+)
+from tests.support.world import World, a_world
+from tests.unit.services.test_protect_stop import by_hand, ending, live_stops, own_coins
+from tests.unit.services.test_settle_entry import FATAL, LANDED, LOST, NOT_TAKEN, PASSING, REFUSED
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with a_world() as made:
+        yield made
+
+
+@pytest.fixture
+def faults(world: World) -> Faults:
+    return Faults(world)
+
+
+@pytest.fixture
+def rich() -> Iterator[World]:
+    """A world whose owner has a whole bitcoin of their own beside botbox's."""
+    with a_world(balances={"USDT": Decimal(10000), "BTC": Decimal(1)}) as made:
+        yield made
+
+
+# -- answers to the exit
+
+
+@pytest.mark.parametrize("action", (PASSING | LANDED).values(), ids=(PASSING | LANDED).keys())
+def test_exit_that_got_no_clear_answer_sells_once(rich: World, action: Action) -> None:
+    faults = Faults(rich)
+    trade = open_trade(rich)
+    faults.on("place_order", action, link="exit")
+
+    told = told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert [o.link for o in truth(rich).orders if "-exit" in o.link] == ["bb-test01-1-exit1"]
+    assert only_trade(rich).close_reason == CLOSED_BY_HAND
+    assert settle(rich, faults) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "exit_code"),
+    [
+        *((a, 5) for a in REFUSED.values()),
+        *((a, 3) for a in FATAL.values()),
+        *((a, 6) for a in NOT_TAKEN.values()),
+    ],
+)
+def test_exit_that_is_not_taken_leaves_the_position_protected(
+    world: World, faults: Faults, action: Action, exit_code: int
+) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", action, link="exit", times=999)
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == exit_code
+    assert only_trade(world).status is TradeStatus.OPEN
+    assert live_stops(world) == ["bb-test01-1-stop2"]
+    assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize("action", LOST.values(), ids=LOST.keys())
+def test_exit_that_is_lost_each_time_ends_protected(world: World, faults: Faults, action: Action) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", action, link="exit", times=999)
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code in (6, 7)
+    assert settle(world, faults) == []
+
+
+def test_exit_and_stop_both_refused_is_a_position_without_a_stop(world: World, faults: Faults) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", code(170131), times=999)
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 10
+    assert settle(world, faults) == []
+
+
+def test_exit_refused_while_the_price_is_through_the_stop_is_a_position_without_a_stop(
+    world: World, faults: Faults
+) -> None:
+    trade = open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    world.set_price("BTCUSDT", "57000")
+    faults.on("place_order", code(170131), times=999)
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 10
+    assert settle(world, faults) == []
+    assert only_trade(world).status is TradeStatus.CLOSED
+
+
+def test_exit_that_fills_in_part_sells_the_rest(world: World, faults: Faults) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal("0.5"))), link="exit")
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    exits = orders_of(world, Role.EXIT)
+    assert [o.status for o in exits] == [OrderStatus.PARTIAL_CANCELLED, OrderStatus.FILLED]
+    assert settle(world, faults) == []
+
+
+def test_exit_that_only_ever_fills_in_part_leaves_the_rest_protected(world: World, faults: Faults) -> None:
+    trade = open_trade(world)
+    faults.on(
+        "place_order", first(lambda: ending(world, fill_fraction=Decimal("0.3"))), link="exit", times=999
+    )
+
+    told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert only_trade(world).status is TradeStatus.OPEN
+    assert len(live_stops(world)) == 1
+    assert settle(world, faults) == []
+
+
+def test_exit_that_fills_nothing_puts_the_stop_back(world: World, faults: Faults) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal(0))), link="exit", times=999)
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 5
+    assert live_stops(world) == ["bb-test01-1-stop2"]
+    assert settle(world, faults) == []
+
+
+def test_exit_rejected_after_its_acceptance_puts_the_stop_back(world: World, faults: Faults) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", first(lambda: ending(world, reject_reason="EC_Others")), link="exit")
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 5
+    assert settle(world, faults) == []
+
+
+def test_exit_partly_filled_and_then_refused_is_no_plain_rejection(world: World, faults: Faults) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal("0.5"))), link="exit1")
+    faults.on("place_order", code(170131), link="exit", times=999)
+
+    told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize("lag_s", [3, 20, 90])
+def test_exit_whose_executions_are_late_is_not_sold_a_second_time(rich: World, lag_s: int) -> None:
+    faults = Faults(rich)
+    trade = open_trade(rich)
+    lag = Lag(executions_ms=lag_s * 1000)
+    faults.on("place_order", first(lambda: ending(rich, lag=lag)), link="exit")
+
+    told = told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+    for _ in range(4):
+        rich.pass_time(30)
+        monitor(rich.desk)
+
+    assert told.exit_code in (0, 7)
+    assert own_coins(rich) >= 1
+    assert settle(rich, faults) == []
+
+
+@pytest.mark.parametrize("lag_s", [3, 20, 90])
+def test_exit_that_becomes_visible_late_is_not_sold_a_second_time(rich: World, lag_s: int) -> None:
+    faults = Faults(rich)
+    trade = open_trade(rich)
+    lag = Lag(lag_s * 1000, lag_s * 1000, lag_s * 1000)
+    faults.on("place_order", first(lambda: ending(rich, lag=lag)), link="exit")
+
+    told = told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+    for _ in range(4):
+        rich.pass_time(30)
+        monitor(rich.desk)
+
+    assert told.exit_code in (0, 7)
+    assert own_coins(rich) >= 1
+    assert settle(rich, faults) == []
+
+
+# -- answers to the cancel
+
+
+CANCEL_ANSWERS = {
+    "filled": code(170139),
+    "cancelled": code(170142),
+    "finished": code(170190),
+    "not on the book": code(170143),
+    "does not exist": code(170213),
+    "unified not found": code(110001),
+    "locked": code(170144),
+    "not now": code(170191),
+    "being cancelled": code(170212),
+    "not cancellable": code(170145),
+    "cancel failed": code(170150),
+    "cancel timed out": code(170147),
+    "duplicate": code(10014),
+}
+
+
+@pytest.mark.parametrize("name", [*CANCEL_ANSWERS, *LOST, *NOT_TAKEN, *FATAL])
+def test_nothing_is_sold_beside_a_stop_that_is_not_seen_gone(world: World, faults: Faults, name: str) -> None:
+    """The cancel does nothing, whatever is answered."""
+    trade = open_trade(world)
+    faults.on("cancel_order", (CANCEL_ANSWERS | LOST | NOT_TAKEN | FATAL)[name], times=999)
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code in (3, 7)
+    assert only_trade(world).status is TradeStatus.OPEN
+    assert live_stops(world) == ["bb-test01-1-stop1"]
+    world.pass_time(60)
+    assert exit_code_of(monitor(world.desk)) == 0
+    assert only_trade(world).status is TradeStatus.OPEN
+    assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize("action", (CANCEL_ANSWERS | LOST).values(), ids=(CANCEL_ANSWERS | LOST).keys())
+def test_cancel_that_was_done_whatever_it_answered_lets_the_position_be_sold(
+    world: World, faults: Faults, action: Action
+) -> None:
+    trade = open_trade(world)
+    faults.on("cancel_order", after(action))
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize("moment", [first, then], ids=["before the cancel", "after the cancel"])
+def test_stop_that_fires_while_it_is_cancelled_is_the_exit(
+    rich: World, moment: Callable[[Callable[[], object]], Action]
+) -> None:
+    faults = Faults(rich)
+    trade = open_trade(rich)
+
+    def crash() -> None:
+        rich.set_price("BTCUSDT", "57900")
+        rich.pass_time(0.05)
+
+    faults.on("cancel_order", moment(crash))
+
+    told = told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert own_coins(rich) >= 1
+    assert settle(rich, faults) == []
+
+
+@pytest.mark.parametrize("delay_ms", [300, 3000, 20000])
+def test_stop_whose_cancel_takes_its_time_may_still_fire(delay_ms: int) -> None:
+    """Cancel accepted is not cancelled: until it is, the stop may still sell."""
+    balances = {"USDT": Decimal(10000), "BTC": Decimal(1)}
+    with a_world(terms=Terms(cancel_delay_ms=delay_ms), balances=balances) as world:
+        faults = Faults(world)
+        trade = open_trade(world)
+        faults.on("cancel_order", then(lambda: world.set_price("BTCUSDT", "57900")))
+
+        told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+        assert own_coins(world) >= 1
+        assert settle(world, faults) == []
+
+
+def test_stop_that_fires_in_part_while_it_is_cancelled_leaves_the_rest_to_the_exit(
+    world: World, faults: Faults
+) -> None:
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal("0.4"))), link="stop")
+    trade = open_trade(world)
+
+    def crash() -> None:
+        world.set_price("BTCUSDT", "57900")
+        world.pass_time(0.05)
+
+    faults.on("cancel_order", first(crash))
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert [o.role for o in orders_of(world)] == [Role.ENTRY, Role.STOP, Role.EXIT]
+    assert settle(world, faults) == []
+
+
+def test_key_trouble_at_the_cancel_does_not_close_the_trade_later(world: World, faults: Faults) -> None:
+    """The person was told that nothing was done; a pass an hour later must not sell by itself."""
+    trade = open_trade(world)
+    faults.on("cancel_order", code(10010))
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+    faults.clear()
+    world.pass_time(3600)
+
+    monitor(world.desk)
+
+    assert told.exit_code == 3
+    assert only_trade(world).status is TradeStatus.OPEN
+    assert settle(world) == []
+
+
+# -- targets
+
+
+def half() -> Policy:
+    return Policy(tp1_fraction=Decimal("0.5"))
+
+
+def test_price_that_falls_through_break_even_while_tp1_is_taken_closes_the_rest() -> None:
+    with a_world(policy=half()) as world:
+        faults = Faults(world)
+        open_trade(world)
+        world.set_price("BTCUSDT", "62000")
+        faults.on("place_order", first(lambda: world.set_price("BTCUSDT", "59500")), link="stop2")
+
+        result = monitor(world.desk)
+
+        assert only_trade(world).status is TradeStatus.CLOSED or exit_code_of(result) == 10
+        assert settle(world, faults) == []
+
+
+def test_stop_that_fires_instead_of_tp1_is_a_stop_not_a_target() -> None:
+    with a_world(policy=half()) as world:
+        faults = Faults(world)
+        open_trade(world)
+        world.set_price("BTCUSDT", "62000")
+
+        def crash() -> None:
+            world.set_price("BTCUSDT", "57900")
+            world.pass_time(0.05)
+
+        faults.on("cancel_order", first(crash))
+
+        monitor(world.desk)
+
+        assert only_trade(world).status is TradeStatus.CLOSED
+        assert only_trade(world).close_reason == STOP_LOSS_HIT
+        assert settle(world, faults) == []
+
+
+def test_stop_that_fires_in_part_instead_of_tp1_closes_the_trade() -> None:
+    with a_world(policy=half()) as world:
+        faults = Faults(world)
+        faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal("0.7"))), link="stop1")
+        open_trade(world)
+        world.set_price("BTCUSDT", "62000")
+
+        def crash() -> None:
+            world.set_price("BTCUSDT", "57900")
+            world.pass_time(0.05)
+
+        faults.on("cancel_order", first(crash))
+
+        result = monitor(world.desk)
+
+        assert only_trade(world).status is TradeStatus.CLOSED or exit_code_of(result) == 10
+        assert settle(world, faults) == []
+        assert only_trade(world).status is TradeStatus.CLOSED
+
+
+def steps_of_tp1() -> int:
+    with a_world(policy=half()) as world:
+        open_trade(world)
+        world.set_price("BTCUSDT", "62000")
+        process = Process(world.desk, world.session, "counted")
+        process.run(monitor)
+        return len(process.steps)
+
+
+@pytest.mark.parametrize("price", ["62000", "60500", "57500"], ids=["at target", "back", "through the stop"])
+def test_tp1_killed_at_any_step_is_taken_up_without_loss(price: str) -> None:
+    for step in range(steps_of_tp1()):
+        with a_world(policy=half()) as world:
+            open_trade(world)
+            world.set_price("BTCUSDT", "62000")
+            process = Process(world.desk, world.session, "doomed", kill_at(step))
+            process.run(monitor)
+            assert process.is_dead, step
+            world.set_price("BTCUSDT", price)
+
+            assert settle(world) == [], f"killed at step {step}, {process.steps[-1]}"
+
+
+# -- dust and sales by hand
+
+
+def test_entry_that_filled_less_than_can_be_sold_is_dust(world: World, faults: Faults) -> None:
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal("0.003"))), link="entry")
+    told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+    world.pass_time(60)
+
+    monitor(world.desk)
+
+    assert only_trade(world).status is TradeStatus.CLOSED
+    assert only_trade(world).close_reason == TOO_SMALL
+    assert settle(world, faults) == []
+
+
+def test_coins_sold_by_hand_close_the_trade(world: World) -> None:
+    open_trade(world)
+    qty = truth(world).by_link["bb-test01-1-stop1"].qty
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, str(qty))
+
+    monitor(world.desk)
+
+    assert only_trade(world).close_reason == SOLD_OUTSIDE
+    assert settle(world) == []
+
+
+def sell_by_hand(world: World, qty: str, symbol: str = "BTCUSDT") -> None:
+    """Sell at market as the owner does on the website."""
+    request = Request(
+        "POST",
+        "/v5/order/create",
+        {
+            "category": "spot",
+            "symbol": symbol,
+            "side": "Sell",
+            "orderType": "Market",
+            "qty": qty,
+            "marketUnit": "baseCoin",
+        },
+    )
+    reply = world.engine.handle(request)
+    assert isinstance(reply.body, dict)
+    assert reply.body["retCode"] == 0, reply.body
+
+
+def test_part_of_our_coins_sold_by_hand_leaves_the_rest_protected(world: World) -> None:
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, "0.01")
+
+    monitor(world.desk)
+
+    assert only_trade(world).status is TradeStatus.OPEN
+    assert settle(world) == []
+
+
+def test_one_sale_by_hand_of_the_coins_of_two_trades_closes_both(world: World) -> None:
+    open_trade(world)
+    open_trade(world)
+    stops = [o for o in truth(world).orders if "-stop" in o.link]
+    for stop in stops:
+        by_hand(world, "cancel", orderLinkId=stop.link, orderFilter="tpslOrder")
+    sell_by_hand(world, str(sum(stop.qty for stop in stops)))
+
+    monitor(world.desk)
+
+    with world.store.read(world.account) as books:
+        assert [t.close_reason for t in books.trades()] == [SOLD_OUTSIDE, SOLD_OUTSIDE]
+    assert settle(world) == []
+
+
+def test_sale_by_hand_of_more_than_ours_is_booked_to_the_last_digit(rich: World) -> None:
+    open_trade(rich)
+    by_hand(rich, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(rich, "1.013")
+
+    monitor(rich.desk)
+
+    assert settle(rich) == []
+
+
+def test_owners_own_coins_sold_by_hand_are_not_ours(rich: World) -> None:
+    open_trade(rich)
+    sell_by_hand(rich, "0.7")
+
+    monitor(rich.desk)
+
+    assert only_trade(rich).status is TradeStatus.OPEN
+    assert settle(rich) == []
+
+
+def test_coins_moved_away_leave_what_is_there_protected_or_told(world: World) -> None:
+    """A withdrawal leaves no execution: nothing is invented, and the pass says that books and account differ."""
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    world.engine._books.begin().ledger.of("BTC").wallet -= Decimal("0.01")
+
+    result = monitor(world.desk)
+
+    assert exit_code_of(result) in (8, 10)
+    assert only_trade(world).status is TradeStatus.OPEN
+
+
+def test_look_ups_that_fail_while_leaving_are_no_reason_to_sell_again(rich: World) -> None:
+    faults = Faults(rich)
+    trade = open_trade(rich)
+    faults.on("place_order", after(broken("timeout")), link="exit")
+    faults.on(LOOK_UPS, http(502), link="exit", times=999)
+
+    told = told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+    rich.pass_time(300)
+    again = told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+
+    assert told.exit_code == again.exit_code == 7
+    assert own_coins(rich) >= 1
+    assert settle(rich, faults) == []
+
+
+def test_exit_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled(rich: World) -> None:
+    faults = Faults(rich)
+    trade = open_trade(rich)
+    faults.on(LOOK_UPS, nothing, link="exit", times=9999)
+    faults.on("get_executions", nothing, times=9999)
+
+    for _ in range(4):
+        told_truly(rich, lambda: tell_close(rich.desk, trade.id))
+        rich.pass_time(120)
+
+    assert own_coins(rich) >= 1
+    assert settle(rich, faults) == []
