@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import compileall
+import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench import backfill, startup, storing, trading
-from bench.measure import Row
+from bench.measure import RUNS, Row
 
 PACKAGE = Path(__file__).parents[1] / "botbox_cli"
-HEADINGS = ("", "median", "range", "reach", "")
+HEADINGS = ("what", "median", "range", "reach", "")
 
 
 def main() -> None:
     compileall.compile_dir(PACKAGE, quiet=2)
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"Python {platform.python_version()}, {os.cpu_count()} processors{load}; medians of {RUNS}")
     rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory(prefix="botbox-bench-") as folder:
         for row in _all(Path(folder)):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.candles import AMOUNT, newest_start_ms, write_csv
 from bench.host import a_host
-from bench.measure import BOTBOX, RUNS, Row, environment, run
+from bench.measure import BOTBOX, RUNS, Row, environment, peak_mb, run
 from botbox_cli.domain.candle import from_ms, to_ms
 from botbox_cli.exchange.paper.clocks import WallClock
 
@@ -23,15 +23,17 @@ def rows(folder: Path) -> Iterator[Row]:
     write_csv(home / "candles.csv", start_ms)
     record = [BOTBOX, "record", "--once", "--json", "--since", from_ms(start_ms).isoformat()]
     with a_host(home / "candles.csv", DELAY_MS) as host:
-        recorded, scanned = [], []
+        timings, recording, scanning = [], [], []
         for number in range(RUNS):
             env = environment(home, DATABASE_URL=f"sqlite:///{home / f'{number}.sqlite'}", **host.settings)
             run([BOTBOX, "init", "--env-file", str(home / ".dev.vars")], env, home)
-            recorded.append(run(record, env, home))
-            assert json.loads(recorded[-1].output)["recorded"] == AMOUNT, recorded[-1].output
-            scanned.append(run([BOTBOX, "scan"], env, home))
-    yield Row(
-        f"the same from the sandbox, {DELAY_MS} ms a round trip", tuple(r.seconds for r in recorded), 15
-    )
-    yield Row("memory of that record", tuple(r.peak_mb for r in recorded), 150, "MB")
-    yield Row("memory of a scan", tuple(s.peak_mb for s in scanned), 150, "MB")
+            done = run(record, env, home)
+            assert json.loads(done.output)["recorded"] == AMOUNT, done.output
+            timings.append(done.seconds)
+            scanning.append(peak_mb([BOTBOX, "scan"], env, home))
+            anew = env | {"DATABASE_URL": f"sqlite:///{home / f'{number}-anew.sqlite'}"}
+            run([BOTBOX, "init", "--env-file", str(home / ".dev.vars")], anew, home)
+            recording.append(peak_mb(record, anew, home))
+    yield Row(f"the same from the sandbox, {DELAY_MS} ms a round trip", tuple(timings), 15)
+    yield Row("memory of that record", tuple(recording), 150, "MB")
+    yield Row("memory of a scan", tuple(scanning), 150, "MB")

@@ -60,9 +60,10 @@ def _price(host: Host, symbol: str) -> Decimal:
 
 def _requests() -> float:
     symbols = DEFAULT_SYMBOLS[:OPEN_TRADES]
-    with a_world(prices=dict.fromkeys(symbols, "60000")) as world:
+    with a_world(prices=dict.fromkeys(symbols, "60")) as world:
         for symbol in symbols:
-            assert execute(world.desk, world.add_setup(symbol=symbol).id).success
+            setup = world.add_setup(symbol=symbol, entry="60", stop="58", tp1="62", tp2="64")
+            assert execute(world.desk, setup.id).success
         world.pass_time(60)
         monitor(world.desk)
         world.session.asked.clear()
