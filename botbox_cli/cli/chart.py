@@ -38,7 +38,7 @@ def draw(
     title: str,
     width: int,
     colour: bool,
-    encoding: str | None,
+    is_unicode: bool,
 ) -> str:
     """Return a chart of closed candles, oldest first, at most `width` columns wide; `levels` are named prices."""
     import plotext
@@ -61,7 +61,6 @@ def draw(
     figure.draw(figure.candlestick({"date": list(range(count)), **columns}))
     _scale(figure, candles, levels)
     drawn: str = figure.build().string(colorless=not colour)
-    is_unicode = "utf" in (encoding or "utf-8").lower()
     return "\n".join(
         line.rstrip() for line in (drawn if is_unicode else drawn.translate(_PLAIN)).splitlines()
     )

@@ -101,7 +101,7 @@ class Console:
         else:
             from botbox_cli.cli.table import draw
 
-            self._emit(draw(columns, cells, width=self.width, colour=self.colour, encoding=self.out.encoding))
+            self._emit(draw(columns, cells, width=self.width, colour=self.colour, is_unicode=self.is_unicode))
 
     def flush(self) -> None:
         try:
@@ -171,6 +171,11 @@ class Console:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour_err else text
 
     # -- form
+
+    @property
+    def is_unicode(self) -> bool:
+        """Whether stdout takes any character, or letters of one alphabet only."""
+        return "utf" in (self.out.encoding or "utf-8").lower()
 
     def time(self, at: datetime | None) -> str:
         """Return a time: local with its offset for people on a terminal, UTC in records."""

@@ -160,7 +160,7 @@ def setup_chart(console: Console, candles: CandleStore, venue: Venue, setup: Set
             title=f"{setup.symbol}, {interval.code}",
             width=console.width,
             colour=console.colour,
-            encoding=console.out.encoding,
+            is_unicode=console.is_unicode,
         )
     )
 
@@ -450,7 +450,7 @@ _MONITOR = (
 # -- doctor
 
 _FINDINGS = (Column("check"), Column("status"), Column("detail"), Column("remedy"))
-_MARKS = {"ok": ("✓", "32"), "warning": ("!", "33"), "failed": ("✗", "31;1")}
+_MARKS = {"ok": ("✓", "ok", "32"), "warning": ("!", "!", "33"), "failed": ("✗", "NO", "31;1")}
 
 
 def findings_report(console: Console, findings: Iterable[Finding]) -> None:
@@ -459,7 +459,8 @@ def findings_report(console: Console, findings: Iterable[Finding]) -> None:
         console.table(_FINDINGS, [(f.check, str(f.status), f.detail, f.remedy) for f in findings])
         return
     for finding in findings:
-        mark, colour = _MARKS[finding.status]
+        sign, word, colour = _MARKS[finding.status]
+        mark = sign if console.is_unicode else word
         console.write_marked(mark, colour, f"{finding.check}: {finding.detail}")
         if finding.remedy:
             console.write(f"  {finding.remedy}")

@@ -22,7 +22,7 @@ def draw(
     *,
     width: int,
     colour: bool,
-    encoding: str | None,
+    is_unicode: bool,
 ) -> str:
     """Return a table that fits `width`: columns of the highest ranks are left out, none is cut."""
     console = RichConsole(
@@ -34,7 +34,6 @@ def draw(
         emoji=False,
     )
     unbounded = console.options.update(max_width=10_000)
-    is_unicode = "utf" in (encoding or "utf-8").lower()
     for rank in sorted({c.rank for c in columns}, reverse=True):
         shown = [i for i, c in enumerate(columns) if c.rank <= rank]
         table = _table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows], is_unicode)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botbox_cli.cli.app import app
 from botbox_cli.cli.console import Console
+from botbox_cli.ports import Holder
+
+LONG_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +54,18 @@ def botbox(*args: object, width: int | None = None, answer: str | None = None) -
     assert isinstance(at.out, io.StringIO)
     assert isinstance(at.err, io.StringIO)
     return Ran(code, at.out.getvalue(), at.err.getvalue())
+
+
+@contextmanager
+def held_by_another_process(*names: str) -> Iterator[None]:
+    """Hold leases in the database of the settings as a process on another machine would."""
+    from botbox_cli import bootstrap, config
+
+    store = bootstrap.open_store(config.load(config.find_env_file(None)))
+    other = Holder("elsewhere", 4242, "then", "another token")
+    for name in names:
+        assert store.take_lease(name, other, LONG_AHEAD, 1.0) is None
+    try:
+        yield
+    finally:
+        store.close()

@@ -25,14 +25,14 @@ COMMANDS = {
     "run": "The scheduled job: record, scan, monitor.",
     "trades": "List trades, newest first.",
     "trade": "Show one trade: its orders, fills and log.",
-    "close": "Close one trade at market.",
+    "close": "Close one trade at market, or all of them.",
     "halt": "Stop new entries; exits, stops and cancels go on.",
     "resume": "Allow new entries again after `halt`.",
-    "reconcile": "Compare the books with the exchange.",
+    "reconcile": "Compare the books with the exchange and say what differs.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
-    "forward": "Move the clock of a replay (BOTBOX_MARKET=replay); it stands still otherwise.",
+    "forward": "Let time pass in a replay (BOTBOX_MARKET=replay).",
     "demo": "The whole product on recorded candles: no keys, no network.",
 }
 """Name and first sentence of each command, in the order of `botbox --help`."""

@@ -26,10 +26,10 @@ def forward(
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> None:
-    """Move the clock of a replay (BOTBOX_MARKET=replay); it stands still otherwise.
+    """Let time pass in a replay (BOTBOX_MARKET=replay).
 
-    Prices go their recorded way. Take small steps and `botbox monitor --once` while a trade is open: botbox can only
-    take a profit at a moment when it looks.
+    Its clock stands still between commands; when it moves, prices go their recorded way. While a trade is open, take
+    small steps with `botbox monitor --once` between them: a target is only taken when botbox looks.
 
     \b
     Example:

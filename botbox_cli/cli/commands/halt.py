@@ -23,7 +23,9 @@ def halt(
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> int:
-    """Stop new entries; exits, stops and cancels go on. With `--flatten`, close everything too.
+    """Stop new entries; exits, stops and cancels go on.
+
+    With `--flatten`, close every open trade too.
 
     \b
     Example:

@@ -46,7 +46,7 @@ def dry_run(
             }
         )
         return 0 if error is None else error.exit_code
-    good, bad = ("✓", "✗") if "utf" in (console.out.encoding or "").lower() else ("ok", "NO")
+    good, bad = ("✓", "✗") if console.is_unicode else ("ok", "NO")
     console.write(f"setup {seen.setup.id}: {seen.setup.symbol} {seen.setup.direction}")
     for check in seen.checks:
         console.write(f"{good if check.ok else bad} {check.name}: {check.detail}")

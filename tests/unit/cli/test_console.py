@@ -102,7 +102,7 @@ def test_an_empty_piped_table_is_its_heading() -> None:
 def test_a_drawn_table_fits_the_terminal_and_cuts_no_id(width: int) -> None:
     rows = [[str(10**12 + n), "BTCUSDT", "a note of some length", "2026-07-24 14:05+02:00"] for n in range(3)]
 
-    text = draw(COLUMNS, rows, width=width, colour=False, encoding="utf-8")
+    text = draw(COLUMNS, rows, width=width, colour=False, is_unicode=True)
 
     assert all(len(line) <= width for line in text.splitlines())
     assert all(row[0] in text for row in rows)
@@ -112,15 +112,15 @@ def test_a_drawn_table_fits_the_terminal_and_cuts_no_id(width: int) -> None:
 
 
 def test_a_drawn_table_without_unicode_is_ascii() -> None:
-    assert draw(COLUMNS, [["1", "B", "n", "m"]], width=80, colour=False, encoding="latin-1").isascii()
+    assert draw(COLUMNS, [["1", "B", "n", "m"]], width=80, colour=False, is_unicode=False).isascii()
 
 
 def test_colour_only_when_asked_for() -> None:
     columns = (Column("id"), Column("pnl", signed=True))
     rows = [["1", "-2.5"], ["2", "+3"], ["3", "0.00"]]
 
-    plain = draw(columns, rows, width=80, colour=False, encoding="utf-8")
-    coloured = draw(columns, rows, width=80, colour=True, encoding="utf-8")
+    plain = draw(columns, rows, width=80, colour=False, is_unicode=True)
+    coloured = draw(columns, rows, width=80, colour=True, is_unicode=True)
 
     assert "\x1b" not in plain
     assert "\x1b[31m-2.5" in coloured
