@@ -96,9 +96,8 @@ class Database:
             cached_statements=256,
         )
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(
-            "PRAGMA fullfsync = ON"
-        )  # macOS: an fsync that reaches the disk. No effect elsewhere.
+        # On macOS only this makes a sync reach the disk. It has no effect elsewhere.
+        connection.execute("PRAGMA fullfsync = ON")
         return connection
 
     def _postgres_engine(self) -> Engine:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -37,14 +36,14 @@ class Runner:
     """Runs statements inside the transaction of `connection`. Errors are the driver's."""
 
     def __init__(self, connection: Connection) -> None:
-        self.dialect = connection.dialect
+        self._dialect = connection.dialect
         self._driver: Any = connection.connection.driver_connection
 
     def rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[Row]:
         """Return the rows of a query, or what an insert returns."""
         plan, cursor = self._run(statement, parameters)
         if not plan.has_run:
-            plan.outputs = _outputs(plan.types, self.dialect, cursor.description)
+            plan.outputs = _outputs(plan.types, self._dialect, cursor.description)
             plan.has_run = True
         rows: list[Row] = cursor.fetchall()
         outputs = plan.outputs
@@ -66,7 +65,10 @@ class Runner:
         return count
 
     def _run(self, statement: Any, parameters: Mapping[str, Any]) -> tuple[_Plan, Any]:
-        plan = _plan(statement, self.dialect, tuple(parameters))
+        key = (statement, self._dialect.name, tuple(parameters))
+        plan = _plans.get(key)
+        if plan is None:
+            plan = _plans[key] = _plan(statement, self._dialect, key[2])
         values = plan.constants.copy()
         for name, convert in plan.inputs:
             value = parameters[name]
@@ -74,7 +76,10 @@ class Runner:
         return plan, self._driver.execute(plan.sql, values)
 
 
-@cache
+_plans: dict[tuple[Any, str, tuple[str, ...]], _Plan] = {}
+"""For all databases of a kind: thousands come and go in a simulation."""
+
+
 def _plan(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
     compiled = statement.compile(dialect=dialect, column_keys=names)
     inputs = {
