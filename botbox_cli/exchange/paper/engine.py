@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from botbox_cli.exchange.paper import auth, rows
 from botbox_cli.exchange.paper.answers import Answers, Call, Json
 from botbox_cli.exchange.paper.identity import Identity
-from botbox_cli.exchange.paper.instrument import Instrument, from_row
+from botbox_cli.exchange.paper.instrument import Instrument, delisted, from_row
 from botbox_cli.exchange.paper.limits import LimitRules, Limits
 from botbox_cli.exchange.paper.market import Market
 from botbox_cli.exchange.paper.protocol import Clock, Refusal, Reply, Request, to_ms
@@ -100,10 +100,12 @@ class PaperExchange:
             account = self._books.begin()
             trading, _ = self._desk_of(account)
             self._within(lambda: trading.advance(to_ms(self.clock.now())))
-            rules = self.instrument
-            orders = [rows.order_row(each, _known(rules(each.symbol))) for each in account.orders.values()]
-            fills = [rows.execution_row(each, _known(rules(each.symbol))) for each in account.executions]
-            return orders, fills
+
+            def rules(symbol: str) -> Instrument:
+                return self.instrument(symbol) or delisted(symbol)
+
+            orders = [rows.order_row(each, rules(each.symbol)) for each in account.orders.values()]
+            return orders, [rows.execution_row(each, rules(each.symbol)) for each in account.executions]
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Return the rules of a symbol, None when it is not traded."""
@@ -175,11 +177,6 @@ def _refused(refusal: Refusal, headers: dict[str, str], now_ms: int) -> Reply:
 def _check_category(params: Mapping[str, Any]) -> None:
     if params.get("category") != "spot":
         raise Refusal(10001, "Illegal category")
-
-
-def _known(instrument: Instrument | None) -> Instrument:
-    assert instrument is not None, "an order's symbol has rules"
-    return instrument
 
 
 def _body(code: int, message: str, result: Json, now_ms: int) -> Json:

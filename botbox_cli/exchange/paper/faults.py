@@ -210,7 +210,8 @@ class FaultyExchange:
             reply = self.exchange.handle(request, effects) if is_reached else None
             raise Broken(how, reply, rule.seconds)
         if rule.kind == "late":
-            self._late.append((to_ms(self.clock.now()) + round(rule.seconds * 1000), request, effects))
+            with self._lock:
+                self._late.append((to_ms(self.clock.now()) + round(rule.seconds * 1000), request, effects))
             raise Broken("timeout", None, 0.0)
         if rule.kind == "stale":
             return self._former.get(_key(request)) or self._ordinary(request, effects)

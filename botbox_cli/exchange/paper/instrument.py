@@ -70,3 +70,10 @@ def from_row(row: Mapping[str, Any]) -> Instrument:
         base_places=places_of(base_step),
         quote_places=places_of(quote_step),
     )
+
+
+def delisted(symbol: str) -> Instrument:
+    """Return rules to show old orders of a symbol by that is traded no more; nothing can be ordered by them."""
+    lot = {"basePrecision": "1", "quotePrecision": "1", "minOrderQty": "0", "minOrderAmt": "0"}
+    coins = {"symbol": symbol, "baseCoin": symbol.removesuffix("USDT"), "quoteCoin": "USDT"}
+    return from_row({**coins, "lotSizeFilter": lot, "priceFilter": {"tickSize": "1"}})

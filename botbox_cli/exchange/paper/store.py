@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
+from botbox_cli.exchange.paper.codec import execution_text, order_text, read_execution, read_order
 from botbox_cli.exchange.paper.identity import IN_MEMORY, Identity, connect, read_identity
 from botbox_cli.exchange.paper.protocol import Unavailable
-from botbox_cli.exchange.paper.state import Account, Effects, Execution, Lag, Order
+from botbox_cli.exchange.paper.state import Account
 
 OPENING: Mapping[str, Decimal] = {"USDT": Decimal(10000)}
 
@@ -134,7 +134,9 @@ class FileBooks:
         account = self._account
         orders = query("SELECT body FROM orders WHERE version > ? ORDER BY number", (version,))
         executions = query("SELECT body FROM executions WHERE version > ? ORDER BY seq", (version,))
-        account.load([_order(body) for (body,) in orders], [_execution(body) for (body,) in executions])
+        account.load(
+            [read_order(body) for (body,) in orders], [read_execution(body) for (body,) in executions]
+        )
         for coin, *amounts in query(
             "SELECT coin, wallet, locked, borrowed, interest FROM balances WHERE version > ?", (version,)
         ):
@@ -154,11 +156,11 @@ class FileBooks:
         write = self._connection.executemany
         write(
             "INSERT OR REPLACE INTO orders (order_id, number, version, body) VALUES (?, ?, ?, ?)",
-            [(o.order_id, o.number, version, _order_text(o)) for o in account.dirty_orders.values()],
+            [(o.order_id, o.number, version, order_text(o)) for o in account.dirty_orders.values()],
         )
         write(
             "INSERT INTO executions (seq, version, body) VALUES (?, ?, ?)",
-            [(e.seq, version, _execution_text(e)) for e in account.new_executions],
+            [(e.seq, version, execution_text(e)) for e in account.new_executions],
         )
         self._save_balances(account, version)
         for name, value in zip(_SETTINGS, settings, strict=True):
@@ -188,49 +190,3 @@ def open_books(path: Path | None, opening: Mapping[str, Decimal] = OPENING) -> M
 
 def _settings_of(account: Account) -> tuple[Any, ...]:
     return tuple(getattr(account, name) for name in _SETTINGS)
-
-
-_ORDER_FIELDS = {each.name: each.type for each in fields(Order) if each.name != "row"}
-_EXECUTION_FIELDS = {each.name: each.type for each in fields(Execution)}
-
-
-def _order_text(order: Order) -> str:
-    return json.dumps({name: _packed(getattr(order, name)) for name in _ORDER_FIELDS})
-
-
-def _execution_text(execution: Execution) -> str:
-    return json.dumps({name: _packed(getattr(execution, name)) for name in _EXECUTION_FIELDS})
-
-
-def _order(body: str) -> Order:
-    return Order(**_unpacked(json.loads(body), _ORDER_FIELDS))
-
-
-def _execution(body: str) -> Execution:
-    return Execution(**_unpacked(json.loads(body), _EXECUTION_FIELDS))
-
-
-def _packed(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: str(amount) for key, amount in value.items()}
-    if isinstance(value, Effects):
-        lag = value.lag and [value.lag.realtime_ms, value.lag.history_ms, value.lag.executions_ms]
-        return [None if value.fill_fraction is None else str(value.fill_fraction), value.reject_reason, lag]
-    return value
-
-
-def _unpacked(body: dict[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
-    for name, kind in types.items():
-        value = body[name]
-        if kind == "Decimal":
-            body[name] = Decimal(value)
-        elif kind == "dict[str, Decimal]":
-            body[name] = {key: Decimal(amount) for key, amount in value.items()}
-        elif kind == "Effects | None" and value is not None:
-            fraction, reason, lag = value
-            body[name] = Effects(
-                None if fraction is None else Decimal(fraction), reason, Lag(*lag) if lag else None
-            )
-    return body

@@ -159,6 +159,10 @@ class Trading:
         account.advanced_ms = now_ms
 
     def _walk(self, after_ms: int, now_ms: int) -> None:
+        """Let prices, delays and delistings happen to the open orders, in the order of their moments."""
+        for order in [each for each in self.account.open.values() if not self._instrument(each.symbol)]:
+            order.cancel_type = "CancelByAdmin"
+            self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
         symbols = {order.symbol for order in self.account.open.values()}
         moves = {symbol: list(self._market.path(symbol, after_ms, now_ms)) for symbol in symbols}
         events = [
@@ -316,5 +320,8 @@ class Trading:
 
     def _cancel(self, order: Order, now_ms: int) -> None:
         order.cancel_type = "CancelByUser"
+        self._withdraw(order, "EC_PerCancelRequest", now_ms)
+
+    def _withdraw(self, order: Order, reason: str, now_ms: int) -> None:
         status = "Deactivated" if order.status == "Untriggered" else ""
-        self._settlement.end(order, "EC_PerCancelRequest", now_ms, status)
+        self._settlement.end(order, reason, now_ms, status)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from botbox_cli.exchange.paper import rows
-from botbox_cli.exchange.paper.instrument import Instrument
+from botbox_cli.exchange.paper.instrument import Instrument, delisted
 from botbox_cli.exchange.paper.number import ZERO, plain
 from botbox_cli.exchange.paper.protocol import DAY_MS, WEEK_MS, Refusal
 from botbox_cli.exchange.paper.state import Account, Execution, Lag, Order
@@ -71,9 +71,10 @@ class Views:
         limit = _limit(params, 20, 50)
         start_ms, end_ms = _window(params, now_ms)
         by_id = _has_id(params)
-        wanted: Iterable[Order] = reversed(self._account.orders.values())
-        if by_id:
-            wanted = self._named(params)
+        wanted: Iterable[Order] = self._named(params)
+        if not by_id:
+            newest_first = reversed(self._account.orders.values())
+            wanted = takewhile(lambda order: order.created_ms >= start_ms, newest_first)
         seen = (self._seen(order, now_ms, _HISTORY) for order in wanted)
         status = params.get("orderStatus")
         shown = (
@@ -82,7 +83,7 @@ class Views:
             if order is not None
             and not order.is_open
             and _is_kept(order, now_ms)
-            and (by_id or (start_ms <= order.created_ms <= end_ms and self._matches(order, params)))
+            and (by_id or (order.created_ms <= end_ms and self._matches(order, params)))
             and (not status or order.status == status)
         )
         page, _ = _page(shown, params, limit, lambda order: order.number, self._number_of)
@@ -174,9 +175,7 @@ class Views:
         return order.row
 
     def _rules(self, symbol: str) -> Instrument:
-        instrument = self._instrument(symbol)
-        assert instrument is not None, "an order's symbol has rules"
-        return instrument
+        return self._instrument(symbol) or delisted(symbol)
 
     def _number_of(self, order_id: str) -> int:
         order = self._account.orders.get(order_id)

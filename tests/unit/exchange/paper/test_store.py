@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from botbox_cli.exchange.paper.bundled import instrument_rows
 from botbox_cli.exchange.paper.clocks import ManualClock, ReplayClock
 from botbox_cli.exchange.paper.identity import identity
 from botbox_cli.exchange.paper.instrument import Instrument
@@ -266,6 +267,26 @@ def test_what_was_answered_survives_a_killed_process(path: Path, desk: Callable[
     assert len(orders) == len(fills) <= len(answered) + 1
     spent = sum(Decimal(fill["execValue"]) for fill in fills)
     assert desk().wallet("USDT") == 10000 - spent
+
+
+def test_a_delisted_symbol_s_orders_end_and_stay_readable(desk: Callable[..., PaperDesk]) -> None:
+    before = desk()
+    before.buy("0.01")
+    before.stop("0.00999", "99000")
+    before.clock.sleep(60)
+
+    after = desk(before.clock)
+    rest = [row for row in instrument_rows() if row["symbol"] != "BTCUSDT"]
+    after.script.rows = lambda: rest  # type: ignore[method-assign]
+
+    row = after.order("stop")
+    assert (row["orderStatus"], row["cancelType"]) == ("Deactivated", "CancelByAdmin")
+    assert after.locked("BTC") == 0
+    assert (after.order("entry")["avgPrice"], after.fills("entry")[0]["execPrice"]) == (
+        "100000.1",
+        "100000.1",
+    )
+    assert after.exchange.look()[0][0]["cumExecQty"] == "0.01"
 
 
 def test_rows_are_json(desk: Callable[..., PaperDesk]) -> None:
