@@ -47,6 +47,10 @@ simulate: $(STAMP) ## run the fault simulation over many seeds (SEEDS=200)
 mutants: $(STAMP) ## break the code on purpose and show that a test notices
 	@$(PY) -m tests.mutants
 
+.PHONY: docs
+docs: $(STAMP) ## write docs/commands.md and the README's tables and picture anew
+	@$(PY) -m tests.docs.pages
+
 .PHONY: dev
 dev: $(STAMP) ## make the environment in .venv from the lock (PYTHON=python3.12)
 

@@ -42,9 +42,9 @@ def _hours(number: int, start_ms: int) -> CandleBatch:
     high = np.maximum(open_, close) * (1 + wick_up)
     low = np.minimum(open_, close) * (1 - wick_down)
     volume = np.round(np.exp(rng.standard_normal(count) / 2) * 1000, 3)
-    prices = (np.round(column, DECIMALS[number]) for column in (open_, high, low, close))
+    open_, high, low, close = (np.round(column, DECIMALS[number]) for column in (open_, high, low, close))
     open_ms = start_ms + np.arange(count, dtype=np.int64) * INTERVALS["60"].length_ms
-    return CandleBatch(open_ms, *prices, volume, volume * close)
+    return CandleBatch(open_ms, open_, high, low, close, volume, volume * close)
 
 
 def _aggregate(hours: CandleBatch, interval: Interval) -> CandleBatch:

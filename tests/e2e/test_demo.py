@@ -2,18 +2,15 @@
 
 import json
 import os
-import pty
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botbox_cli.cli.app import app
+from tests.support.terminal import BOTBOX
 from tests.support.tree import tree_of
-
-BOTBOX = Path(sys.executable).with_name("botbox")
 
 
 def run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -134,40 +131,3 @@ def test_refuses_a_start_that_is_no_time(home: Path) -> None:
 
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["message"] == "--start 'soon' is no time"
-
-
-def test_draws_a_chart_that_fits_a_terminal(home: Path) -> None:
-    shown = _on_terminal(home, columns=80)
-
-    frame = [
-        line for line in shown.splitlines() if line.strip(" ").startswith(("┌", "│", "└")) or "┤" in line
-    ]
-    assert len(frame) > 15
-    assert max(map(len, frame)) <= 80
-
-
-def _on_terminal(home: Path, *, columns: int) -> str:
-    """Return what the demo writes on a terminal of its own."""
-    master, slave = pty.openpty()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "TMPDIR": str(home / "tmp"),
-        "TERM": "xterm",
-        "NO_COLOR": "1",
-        "COLUMNS": str(columns),
-        "LANG": "C.UTF-8",
-    }
-    with subprocess.Popen(
-        [BOTBOX, "demo"], env=environment, cwd=home / "work", stdin=slave, stdout=slave, stderr=slave
-    ) as process:
-        os.close(slave)
-        shown = bytearray()
-        while True:
-            try:
-                shown += os.read(master, 65536)
-            except OSError:  # The terminal of a process that has ended.
-                break
-        assert process.wait(60) == 0
-    os.close(master)
-    return shown.decode()
