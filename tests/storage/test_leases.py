@@ -96,14 +96,40 @@ def test_without_proc_a_pid_that_is_gone_is_dead() -> None:
     assert is_dead(replace(current_holder("mine"), pid=2**22 + 1))
 
 
-def test_name_of_a_process_may_look_like_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path("/proc")
-    if not (real / "self/ns/pid").is_symlink():
-        pytest.skip("needs /proc")
-    stat = (real / "self/stat").read_text()
-    fake = tmp_path / "7"
-    fake.mkdir()
-    fake.joinpath("stat").write_text(f"7 (a) Z 1 (b)){stat.rpartition(')')[2]}")
-    monkeypatch.setattr(process, "PROC", tmp_path)
+@pytest.fixture
+def hiding_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A /proc that shows no process, as `hidepid` does with those of other users."""
+    proc = tmp_path / "proc"
+    (proc / "self/ns").mkdir(parents=True)
+    (proc / "self/ns/pid").symlink_to("pid:[1]")
+    (proc / "sys/kernel/random").mkdir(parents=True)
+    (proc / "sys/kernel/random/boot_id").write_text("boot\n")
+    monkeypatch.setattr(process, "PROC", proc)
+    return proc
 
-    assert process._started(7) == MINE.started
+
+@pytest.mark.usefixtures("hiding_proc")
+def test_process_that_is_hidden_is_not_proved_dead() -> None:
+    hidden = current_holder("mine")
+
+    assert hidden.host.endswith("/boot/pid:[1]")
+    assert not is_dead(hidden)
+    assert is_dead(replace(hidden, pid=2**22 + 1))
+
+
+def test_name_of_a_process_may_look_like_its_state(hiding_proc: Path) -> None:
+    (hiding_proc / "7").mkdir()
+    (hiding_proc / "7/stat").write_text(f"7 (a) Z 1 (b)) S {' '.join(str(n) for n in range(4, 53))}")
+    named = replace(current_holder("mine"), pid=7)
+
+    # Source: proc(5): the 22nd field is the start time.
+    assert not is_dead(replace(named, started="22"))
+    assert is_dead(replace(named, started="21"))
+
+
+@pytest.mark.parametrize("state", ["Z", "X"])
+def test_remains_of_a_process_are_dead(hiding_proc: Path, state: str) -> None:
+    (hiding_proc / "7").mkdir()
+    (hiding_proc / "7/stat").write_text(f"7 (botbox) {state} {' '.join(str(n) for n in range(4, 53))}")
+
+    assert is_dead(replace(current_holder("mine"), pid=7, started="22"))
