@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
-from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import (
@@ -94,19 +94,47 @@ def add_fills(books: Books, fills: Iterable[Fill], at: datetime, trade_id: int) 
         if books.add_fill(fill):
             new += 1
             detail = f"{fill.side} {fill.qty} at {fill.price}"
-            books.log(
-                LogEntry(at, "filled", detail, trade_id=trade_id, data={"execution_id": fill.execution_id})
-            )
+            books.log(LogEntry(at, "filled", detail, trade_id=trade_id, data=dict(fill_facts(fill))))
     return new
+
+
+def fill_facts(fill: Fill) -> dict[str, str]:
+    """Return what the log keeps of a fill: all that never changes, so that an edit of the books shows."""
+    return {
+        "execution_id": fill.execution_id,
+        "order_link_id": fill.order_link_id,
+        "side": str(fill.side),
+        "qty": plain(fill.qty),
+        "price": plain(fill.price),
+        "fees": ", ".join(f"{plain(amount)} {coin}" for coin, amount in fill.fees),
+        "executed_at": fill.executed_at.isoformat(timespec="milliseconds"),
+    }
 
 
 def project(books: Books, trade_id: int, instrument: Instrument, at: datetime) -> Trade:
     """Move a trade's status to what its orders and fills say, in the transaction that changed them."""
     book = read_trade(books, trade_id)
+    _project_orders(books, book, at)
     _project_entry(books, book, at)
     book = read_trade(books, trade_id)
     _project_exit(books, book, instrument, at)
     return books.trade(trade_id)
+
+
+def _project_orders(books: Books, book: TradeBook, at: datetime) -> None:
+    """Give an order that had ended with fewer fills than it has now the end that they show."""
+    for order in book.orders:
+        filled = book.filled(order)
+        if not filled or order.is_open or order.status is OrderStatus.FILLED:
+            continue
+        status = OrderStatus.FILLED if filled >= order.qty else OrderStatus.PARTIAL_CANCELLED
+        if status is not order.status:
+            books.move_order(order.order_link_id, [order.status], status, updated_at=at, reason="filled late")
+            books.log(
+                LogEntry(
+                    at, "order", f"{order.role} {order.order_link_id} is {status}", trade_id=order.trade_id
+                )
+            )
 
 
 def _project_entry(books: Books, book: TradeBook, at: datetime) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.number import ZERO, plain
+from botbox_cli.errors import Conflict, Mismatch
 from botbox_cli.services.book import (
     TradeBook,
     add_fills,
@@ -34,14 +36,30 @@ def unbooked(desk: Desk, fills: Sequence[Fill]) -> list[tuple[TradeBook, list[Fi
     return found
 
 
-def book_known_fills(desk: Desk, fills: Sequence[Fill]) -> int:
-    """Book executions of orders that the books know and that are not booked yet; return how many were new."""
-    late = 0
+def book_known_fills(desk: Desk, fills: Sequence[Fill]) -> list[tuple[int, Mismatch]]:
+    """Book executions of orders that the books know and that are not booked yet; return what the books can't take.
+
+    That is an entry which was proved absent and has filled after all, while its setup was traded anew: by trade.
+    """
+    refused = []
     for book, new in unbooked(desk, fills):
         trade = book.trade
         valued = with_fee_values(desk, trade, new)
         instrument = instrument_of(desk, trade.symbol)
-        with desk.store.write(desk.account) as books:
-            late += add_fills(books, valued, desk.clock.now(), trade.id)
-            project(books, trade.id, instrument, desk.clock.now())
-    return late
+        try:
+            with desk.store.write(desk.account) as books:
+                add_fills(books, valued, desk.clock.now(), trade.id)
+                project(books, trade.id, instrument, desk.clock.now())
+        except Conflict as e:
+            refused.append((trade.id, _beside_another(book, new, e)))
+    return refused
+
+
+def _beside_another(book: TradeBook, fills: Sequence[Fill], conflict: Conflict) -> Mismatch:
+    qty = plain(sum((f.qty for f in fills), ZERO))
+    trade = book.trade
+    return Mismatch(
+        f"{fills[0].order_link_id} of trade {trade.id} ({trade.status}) filled {qty} {trade.base_coin}, "
+        f"and the books can't take it: {conflict.message}",
+        f"sell {qty} {trade.base_coin} on the exchange's website: no stop protects them",
+    )

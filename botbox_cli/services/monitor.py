@@ -19,6 +19,8 @@ from botbox_cli.services.lease import Budget, Work, working_on
 FILLS_MARKER = "fills_seen_until"
 OVERLAP = timedelta(minutes=10)
 """How far back a pass looks again for executions that became visible late."""
+REMEMBERED = timedelta(hours=24)
+"""For so long after its beginning a trade that has ended is still looked at for a fill that came after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,20 @@ class MonitorResult:
 def monitor(desk: Desk) -> MonitorResult:
     """Look after every living trade once. One trade's failure does not stop the others."""
     result = MonitorResult()
-    with desk.store.read(desk.account) as books:
-        living = books.trades(LIVING_TRADES)
+    living, ended = _trades(desk)
+    if not living and ended:
+        try:
+            _new_fills(desk, ended, result)
+        except BotboxError as e:
+            result.errors.append(TradeError(e))
+        living, ended = _trades(desk)
     if not living:
         return result
     budget = Budget(desk.clock)
     with ExitStack() as stack:
         works = [w for t in reversed(living) if (w := _take(stack, desk, t, budget, result)) is not None]
         try:
-            snapshot = _snapshot(desk, [t for t, _ in works])
+            snapshot = _snapshot(desk, [t for t, _ in works], ended, result)
         except BotboxError as e:
             result.errors.append(TradeError(e))
             result.trades += [TradeAction(t.id, t.symbol, None, "failed", e.message) for t, _ in works]
@@ -69,6 +76,14 @@ def monitor(desk: Desk) -> MonitorResult:
         for trade, work in works:
             _attend(work, trade, snapshot, result)
     return result
+
+
+def _trades(desk: Desk) -> tuple[list[Trade], list[Trade]]:
+    """Return the living trades, and those that ended but are young enough for a late fill."""
+    with desk.store.read(desk.account) as books:
+        living = books.trades(LIVING_TRADES)
+        recent = books.trades(since=desk.clock.now() - REMEMBERED)
+    return living, [t for t in recent if t.status not in LIVING_TRADES]
 
 
 def _take(
@@ -104,17 +119,17 @@ def _released(work: Work) -> Iterator[None]:
         work.release()
 
 
-def _snapshot(desk: Desk, trades: list[Trade]) -> Snapshot:
+def _snapshot(desk: Desk, trades: list[Trade], ended: list[Trade], result: MonitorResult) -> Snapshot:
     """Ask the exchange once for all trades: orders alive, recent executions, prices."""
     if not trades:
         return Snapshot()
     alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
-    fills = _new_fills(desk, trades)
+    fills = _new_fills(desk, [*trades, *ended], result)
     quotes = desk.exchange.quotes(sorted({t.symbol for t in trades}))
     return Snapshot(alive, tuple(fills), quotes)
 
 
-def _new_fills(desk: Desk, trades: list[Trade]) -> list[Fill]:
+def _new_fills(desk: Desk, trades: list[Trade], result: MonitorResult) -> list[Fill]:
     """Return executions since the last pass (with an overlap), those of orders we know booked, whatever their state."""
     now = desk.clock.now()
     with desk.store.read(desk.account) as books:
@@ -122,7 +137,7 @@ def _new_fills(desk: Desk, trades: list[Trade]) -> list[Fill]:
     oldest = min(t.created_at for t in trades)
     since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
     fills = desk.exchange.fills_since(since - OVERLAP)
-    book_known_fills(desk, fills)
+    result.errors += [TradeError(error, trade_id) for trade_id, error in book_known_fills(desk, fills)]
     with desk.store.write(desk.account) as books:
         books.set_marker(FILLS_MARKER, now.isoformat())
     return fills

@@ -12,6 +12,7 @@ from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, order_link_id
 from botbox_cli.errors import (
     ConfigError,
+    Conflict,
     DuplicateOrder,
     ExchangeRejected,
     ExchangeUnavailable,
@@ -36,10 +37,19 @@ def add_intent(
     now: datetime,
     trigger_price: Decimal | None = None,
 ) -> Order:
-    """Save the decision to send an order, before anything is sent. At most one way out may be open at a time."""
+    """Save the decision to send an order, before anything is sent. At most one way out may be open at a time.
+
+    Raises:
+        Conflict: Another process has made one: this one slept longer than its lease.
+    """
     trade = book.trade
     rivals = [o for o in book.open_orders if role is Role.ENTRY or o.role is not Role.ENTRY]
-    assert not rivals, f"trade {trade.id} has an open order already: {rivals}"
+    if rivals:
+        raise Conflict(
+            f"trade {trade.id} has an open order already: {rivals[0].order_link_id}",
+            f"`botbox trade {trade.id}` shows what another process has done",
+            code="busy",
+        )
     attempt = 1 + max((o.attempt for o in book.of_role(role)), default=0)
     side = trade.entry_side if role is Role.ENTRY else trade.exit_side
     return books.add_order(
