@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from botbox_cli.bootstrap import Wiring
     from botbox_cli.cli.console import Console
+
+_COMMAND = re.compile(r"`[^`]*`")
+_HARD_SPACE = "\u00a0"
 
 
 class Narrator:
@@ -114,16 +118,19 @@ class Narrator:
 
     def _command(self, command: str) -> None:
         self._console.write()
-        text = f"$ {command}"
-        if self._console.colour:
-            self._console.write_drawing(f"\x1b[1;36m{text}\x1b[0m")
-        else:
-            self._console.write(text)
+        self._console.write_marked("$", "1;36", command)
 
     def _say(self, text: str) -> None:
-        width = self._console.width
-        for line in [text] if width is None else textwrap.wrap(text, width):
+        for line in _wrapped(text, self._console.width):
             self._console.write(line)
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """Return `text` in lines that fit, commands in one piece; in one line where nothing has a width."""
+    if width is None:
+        return [text]
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _HARD_SPACE), text)
+    return [line.replace(_HARD_SPACE, " ") for line in textwrap.wrap(whole, width)]
 
 
 def _in_words(passed: timedelta) -> str:
