@@ -7,10 +7,12 @@ once a call and raise in addition OutcomeUnknown, DuplicateOrder, OrderGone. `St
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -209,7 +211,7 @@ class CandleStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One dated line of a trade's or setup's history; `data` holds facts for machines."""
+    """One dated line of an account's history; `data` holds facts for machines, as JSON has them."""
 
     at: datetime
     event: str
@@ -218,6 +220,21 @@ class LogEntry:
     setup_id: int | None = None
     data: dict[str, Any] | None = None
     id: int = 0
+
+    def hash_after(self, before: str) -> str:
+        """Return the hash that chains this entry (without its id) to one of hash `before`, "" for the first."""
+        at = self.at.astimezone(UTC).isoformat(timespec="microseconds")
+        facts = [before, at, self.event, self.detail, self.trade_id, self.setup_id, self.data]
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where an account's log ends: how many entries it has had, and the hash of the newest ("" without any)."""
+
+    count: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +289,11 @@ class Books(Protocol):
         *,
         symbol: str | None = None,
         since: datetime | None = None,
+        ended_since: datetime | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Trade]:
-        """Return trades, newest entry first (by id, descending)."""
+        """Return trades, newest first (by id); `since` bounds when they were made, `ended_since` when they ended."""
         ...
 
     def move_trade(
@@ -320,9 +338,27 @@ class Books(Protocol):
         ...
 
     # -- the rest
-    def log(self, entry: LogEntry) -> None: ...
+    def log(self, entry: LogEntry) -> None:
+        """Append an entry, chained to the newest by its hash; nothing ever changes or removes one."""
+        ...
 
-    def log_of(self, *, trade_id: int | None = None, setup_id: int | None = None) -> list[LogEntry]: ...
+    def log_of(
+        self, *, trade_id: int | None = None, setup_id: int | None = None, event: str | None = None
+    ) -> list[LogEntry]:
+        """Return the entries of a trade, of a setup or of an event (all without any of them), oldest first."""
+        ...
+
+    def log_head(self) -> LogHead:
+        """Return where the log ends, as remembered beside the log."""
+        ...
+
+    def log_count(self, before: datetime | None = None) -> int:
+        """Return how many entries the log holds: all, or those in front of the first one at or after `before`."""
+        ...
+
+    def log_links(self, skip: int, limit: int) -> list[tuple[LogEntry, str]]:
+        """Return entries with their stored hashes, oldest first, without the `skip` oldest."""
+        ...
 
     def halt(self) -> Halt | None: ...
 

@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, false, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, false, func, insert, select, update
 
 from botbox_cli.domain.account import Account, Halt
 from botbox_cli.domain.fill import Fill
@@ -23,9 +23,8 @@ from botbox_cli.domain.order import Order, OrderStatus
 from botbox_cli.domain.setup import Setup, SetupStatus, Signal
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import Conflict, NotFound
-from botbox_cli.ports import Holder, LogEntry
+from botbox_cli.ports import Holder, LogEntry, LogHead
 from botbox_cli.storage import tables as t
-from botbox_cli.storage.chain import chained_hash, first_broken
 from botbox_cli.storage.run import Row, Runner
 from botbox_cli.storage.upserts import upserts
 
@@ -95,10 +94,15 @@ UPDATE_FILL = _of(fills.c.execution_id)
 
 ADD_LOG = insert(log)
 LOG = _mine(log, *_columns(log, LogEntry)).order_by(log.c.id)
-HASHED_LOG = LOG.add_columns(log.c.hash)
-NEWEST_HASH = _mine(log, log.c.hash).order_by(log.c.id.desc()).limit(1)
+LOG_LINKS = LOG.add_columns(log.c.hash).limit(bindparam("limit_")).offset(bindparam("offset_"))
+LOG_COUNT = _mine(log, func.count())
+FIRST_LOG_SINCE = _mine(log, func.min(log.c.id)).where(log.c.at >= bindparam("since_", type_=log.c.at.type))
+LOG_COUNT_BEFORE = LOG_COUNT.where(log.c.id < KEY)
 LOG_OF_TRADE = LOG.where(log.c.trade_id == KEY)
 LOG_OF_SETUP = LOG.where(log.c.setup_id == KEY)
+LOG_OF_EVENT = LOG.where(log.c.event == KEY)
+LOG_HEAD = "log head"
+"""Marker: count and hash. The log itself does not tell when its newest entries are gone."""
 HALT = _mine(halts, *_columns(halts, Halt))
 DELETE_HALT = delete(halts).where(halts.c.account_id == ACCOUNT)
 MARKER = _mine(markers, markers.c.value).where(markers.c.name == KEY)
@@ -115,7 +119,7 @@ def _signals(count: int) -> Select[Any]:
 
 
 @cache
-def _trades(*, by_status: int | None, by_symbol: bool, since: bool, limited: bool) -> Select[Any]:
+def _trades(*, by_status: int | None, by_symbol: bool, since: bool, ended: bool, limited: bool) -> Select[Any]:
     query = _TRADE.order_by(trades.c.id.desc())
     if by_status is not None:
         query = query.where(_is_among(trades.c.status, by_status))
@@ -123,6 +127,8 @@ def _trades(*, by_status: int | None, by_symbol: bool, since: bool, limited: boo
         query = query.where(trades.c.symbol == bindparam("symbol_"))
     if since:
         query = query.where(trades.c.created_at >= bindparam("since_"))
+    if ended:
+        query = query.where(trades.c.exit_time >= bindparam("ended_since_"))
     if limited:
         query = query.limit(bindparam("limit_")).offset(bindparam("offset_"))
     return query
@@ -232,19 +238,22 @@ class SqlBooks:
         *,
         symbol: str | None = None,
         since: datetime | None = None,
+        ended_since: datetime | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Trade]:
-        """Return trades, newest first (by id); `since` bounds the time they were made."""
+        """Return trades, newest first (by id); `since` bounds when they were made, `ended_since` when they ended."""
         query = _trades(
             by_status=None if statuses is None else len(statuses),
             by_symbol=symbol is not None,
             since=since is not None,
+            ended=ended_since is not None,
             limited=limit is not None or offset > 0,
         )
         parameters = {
             "symbol_": symbol,
             "since_": since,
+            "ended_since_": ended_since,
             "limit_": _NO_LIMIT if limit is None else limit,
             "offset_": offset,
         }
@@ -322,25 +331,46 @@ class SqlBooks:
     # -- the rest
 
     def log(self, entry: LogEntry) -> None:
-        """Append an entry, chained to the account's newest."""
-        before = self._run.value(NEWEST_HASH, {"account_": self._account.id}) or ""
-        row = _log_row(entry, self._account)
-        self._run.changed(ADD_LOG, row | {"hash": chained_hash(before, entry)})
+        """Append an entry, chained to the remembered head: one that follows removed entries can't hide that."""
+        head = self.log_head()
+        new = LogHead(head.count + 1, entry.hash_after(head.hash))
+        self._run.changed(ADD_LOG, _log_row(entry, self._account) | {"hash": new.hash})
+        self.set_marker(LOG_HEAD, f"{new.count} {new.hash}")
 
-    def log_of(self, *, trade_id: int | None = None, setup_id: int | None = None) -> list[LogEntry]:
-        """Return the entries of a trade or of a setup (of the account without either), oldest first."""
+    def log_of(
+        self, *, trade_id: int | None = None, setup_id: int | None = None, event: str | None = None
+    ) -> list[LogEntry]:
+        """Return the entries of a trade, of a setup or of an event (all without any of them), oldest first."""
         if trade_id is not None:
             rows = self._rows(LOG_OF_TRADE, {"key_": trade_id})
         elif setup_id is not None:
             rows = self._rows(LOG_OF_SETUP, {"key_": setup_id})
+        elif event is not None:
+            rows = self._rows(LOG_OF_EVENT, {"key_": event})
         else:
             rows = self._rows(LOG, {})
         return [LogEntry(*row) for row in rows]
 
-    def broken_log_entry(self) -> LogEntry | None:
-        """Return the account's first entry that was changed, or follows a removed one, after it was written."""
-        rows = self._rows(HASHED_LOG, {})
-        return first_broken((LogEntry(*row[:-1]), row[-1]) for row in rows)
+    def log_head(self) -> LogHead:
+        """Return where the log ends, as remembered beside the log."""
+        remembered = self.marker(LOG_HEAD)
+        if remembered is None:
+            return LogHead(0, "")
+        count, _, digest = remembered.partition(" ")
+        return LogHead(int(count), digest)
+
+    def log_count(self, before: datetime | None = None) -> int:
+        """Return how many entries the log holds: all, or those in front of the first one at or after `before`."""
+        if before is not None:
+            first = self._run.value(FIRST_LOG_SINCE, {"account_": self._account.id, "since_": before})
+            if first is not None:
+                return int(self._run.value(LOG_COUNT_BEFORE, self._key(first)))
+        return int(self._run.value(LOG_COUNT, {"account_": self._account.id}))
+
+    def log_links(self, skip: int, limit: int) -> list[tuple[LogEntry, str]]:
+        """Return entries with their stored hashes, oldest first, without the `skip` oldest."""
+        rows = self._rows(LOG_LINKS, {"offset_": skip, "limit_": limit})
+        return [(LogEntry(*row[:-1]), row[-1]) for row in rows]
 
     def halt(self) -> Halt | None:
         """Return the brake if it is on."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "resume": "Allow new entries again after `halt`.",
     "reconcile": "Compare the books with the exchange and say what differs.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
+    "audit": "Verify or export the decision log.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
     "forward": "Let time pass in a replay (BOTBOX_MARKET=replay).",
