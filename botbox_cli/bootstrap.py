@@ -16,14 +16,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from botbox_cli.config import Market, Settings, data_dir
+from botbox_cli.config import SECRET_NAMES, Market, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.candle import DAY_MS
+from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
+from botbox_cli.services.settings_log import note_settings
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -68,10 +71,11 @@ class _Late:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Whom requests are signed for. Shown nowhere."""
+    """Whom requests are signed for. Shown nowhere. `user_id` is empty while only the exchange knows it."""
 
     key: str
     secret: str
+    user_id: str = ""
 
     def __repr__(self) -> str:
         return "Access()"
@@ -93,19 +97,22 @@ class Wiring:
     def account(self) -> Account:
         """Return the account of the configured key.
 
-        It is recognised by the key's hash; the exchange is asked whose a key is that was never seen, once.
+        It is recognised by the key's hash; the exchange is asked whose a key is that was never seen, once. (A paper
+        account's file tells.)
         """
         mode = self.settings.mode
         key_hash = hashlib.sha256(f"{mode}:{self.access.key}".encode()).hexdigest()
         known = self.store.account_by_key(mode, key_hash)
         if known is not None:
             return known
-        return self.store.save_account(mode, self.exchange.key_info().user_id, key_hash, self.venue)
+        user_id = self.access.user_id or self.exchange.key_info().user_id
+        return self.store.save_account(mode, user_id, key_hash, self.venue)
 
     def desk(self) -> Desk:
-        """Return the desk of the account."""
-        policy = policy_of(self.settings)
-        return Desk(self.store, self.candles, self.account(), self.exchange, self.clock, policy, self.holder)
+        """Return the desk of the account; settings that differ from those it was last worked with are logged."""
+        policy, account = policy_of(self.settings), self.account()
+        note_settings(self.store, account, self.clock, shown_settings(self.settings))
+        return Desk(self.store, self.candles, account, self.exchange, self.clock, policy, self.holder)
 
 
 @contextmanager
@@ -150,6 +157,23 @@ def database_name(settings: Settings) -> str:
     from botbox_cli.storage.engine import Database
 
     return Database(settings.database_url).name
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """Return every setting that is no secret by its name, as people write it; "" for one that is not set."""
+    return {
+        str(field.validation_alias): _as_written(getattr(settings, name))
+        for name, field in Settings.model_fields.items()
+        if field.validation_alias not in SECRET_NAMES
+    }
+
+
+def _as_written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -311,7 +335,7 @@ def _paper_access(path: Path) -> Access:
             f"the paper account {path} can't be opened: {e}",
             "check the file and the permissions of its directory",
         ) from e
-    return Access(who.api_key, who.api_secret)
+    return Access(who.api_key, who.api_secret, who.user_id)
 
 
 def start_replay(settings: Settings, at: datetime) -> None:
