@@ -25,6 +25,7 @@ class TradeStatus(StrEnum):
 
 
 LIVING_TRADES = (TradeStatus.OPENING, TradeStatus.OPEN, TradeStatus.CLOSING)
+ENDED_TRADES = (TradeStatus.CLOSED, TradeStatus.FAILED)
 
 STOP_LOSS_HIT = "Stop loss hit"
 TAKE_PROFIT_HIT = "Take profit hit"

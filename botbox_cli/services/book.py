@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, plain
-from botbox_cli.domain.order import Order, OrderStatus, Role
+from botbox_cli.domain.order import OPEN_STATUSES, Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import (
     CLOSED_BY_HAND,
@@ -181,11 +181,23 @@ def _reason_of(book: TradeBook) -> str:
     return STOP_LOSS_HIT if fired else CLOSED_BY_HAND
 
 
+EARLIER_LIFE_MARGIN = timedelta(minutes=1)
+"""How far our clock may be ahead of the exchange's before its times look as if they came before ours."""
+
+
+def is_of_an_earlier_life(order: Order, at: datetime) -> bool:
+    """Tell whether something of this order's id happened before the order was made.
+
+    A database that was restored from a backup numbers its trades anew, and meets the orders of its own future.
+    """
+    return at < order.created_at - EARLIER_LIFE_MARGIN
+
+
 def drop_unsent(books: Books, order: Order, why: str, at: datetime) -> None:
     """Mark an order that certainly never reached the exchange."""
     books.move_order(
         order.order_link_id,
-        [OrderStatus.INTENDED, OrderStatus.UNKNOWN],
+        OPEN_STATUSES,
         OrderStatus.REJECTED,
         reason=why,
         updated_at=at,

@@ -11,6 +11,7 @@ from botbox_cli.services.book import (
     TradeBook,
     add_fills,
     instrument_of,
+    is_of_an_earlier_life,
     project,
     read_trade,
     with_fee_values,
@@ -25,7 +26,9 @@ def unbooked(desk: Desk, fills: Sequence[Fill]) -> list[tuple[TradeBook, list[Fi
     with desk.store.read(desk.account) as books:
         for fill in fills:
             order = books.order_by_link_id(fill.order_link_id)
-            if order is not None and order.symbol == fill.symbol:
+            if order is None or is_of_an_earlier_life(order, fill.executed_at):
+                continue
+            if order.symbol == fill.symbol:
                 by_trade.setdefault(order.trade_id, []).append(fill)
         for trade_id, candidates in by_trade.items():
             book = read_trade(books, trade_id)

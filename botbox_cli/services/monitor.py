@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
-from botbox_cli.domain.trade import LIVING_TRADES, Trade
-from botbox_cli.errors import BotboxError, Conflict
+from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
+from botbox_cli.errors import BotboxError, Conflict, ExchangeUnavailable
 from botbox_cli.services.attend import Attended, Snapshot, attend
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills
@@ -19,8 +19,8 @@ from botbox_cli.services.lease import Budget, Work, working_on
 FILLS_MARKER = "fills_seen_until"
 OVERLAP = timedelta(minutes=10)
 """How far back a pass looks again for executions that became visible late."""
-REMEMBERED = timedelta(hours=24)
-"""For so long after its beginning a trade that has ended is still looked at for a fill that came after all."""
+REMEMBERED = timedelta(hours=1)
+"""For so long after its end a trade is still looked at for a fill that came after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,8 @@ def monitor(desk: Desk) -> MonitorResult:
     result = MonitorResult()
     living, ended = _trades(desk)
     if not living and ended:
-        try:
+        with suppress(ExchangeUnavailable):  # nothing is at stake: the next pass looks again
             _new_fills(desk, ended, result)
-        except BotboxError as e:
-            result.errors.append(TradeError(e))
         living, ended = _trades(desk)
     if not living:
         return result
@@ -82,8 +80,7 @@ def _trades(desk: Desk) -> tuple[list[Trade], list[Trade]]:
     """Return the living trades, and those that ended but are young enough for a late fill."""
     with desk.store.read(desk.account) as books:
         living = books.trades(LIVING_TRADES)
-        recent = books.trades(since=desk.clock.now() - REMEMBERED)
-    return living, [t for t in recent if t.status not in LIVING_TRADES]
+        return living, books.trades(ENDED_TRADES, ended_since=desk.clock.now() - REMEMBERED)
 
 
 def _take(

@@ -31,6 +31,7 @@ from botbox_cli.services.book import (
     add_fills,
     drop_unsent,
     instrument_of,
+    is_of_an_earlier_life,
     project,
     read_trade,
     with_fee_values,
@@ -81,6 +82,11 @@ def look(work: Work, order: Order) -> Sight:
     if order.status is OrderStatus.INTENDED:
         return Sight(Seen.ABSENT)
     found = work.desk.exchange.look_up(order.symbol, order.order_link_id, since=order.created_at)
+    if found.report is not None and is_of_an_earlier_life(order, found.report.created_at):
+        mark_absent(
+            work, order, "the exchange knows this id from before: the database is an older copy of itself"
+        )
+        return Sight(Seen.DONE)
     if found.report is not None:
         return Sight(take_report(work, order, found.report), found.report)
     if order.status is OrderStatus.UNKNOWN and is_proof_of_absence(work, order, found):
