@@ -208,6 +208,26 @@ class CandleStore(Protocol):
         """Return what `between` returns, for many symbols at one moment; one without any may be absent."""
         ...
 
+    def revisions(self, venue: Venue) -> dict[tuple[str, str], int]:
+        """Return how often stored candles of each (symbol, timeframe) were changed; absent: never.
+
+        Putting candles among or before others is a change, putting them behind the newest is none.
+        """
+        ...
+
+    def replays(self, venue: Venue, interval: Interval, rule: str) -> dict[str, tuple[str, bytes]]:
+        """Return what was remembered of a rule's replays by symbol: its stamp and the data."""
+        ...
+
+    def remember_replay(
+        self, venue: Venue, symbol: str, interval: Interval, rule: str, *, stamp: str, data: bytes
+    ) -> None:
+        """Remember what a replay of a stored series came to, in the place of what was remembered.
+
+        The stamp says what it was made from, the revisions of the candles among it, read before the candles were.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:

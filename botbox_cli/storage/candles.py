@@ -17,6 +17,7 @@ from botbox_cli.storage.engine import Database
 from botbox_cli.storage.upserts import upserts
 
 instruments, series = t.table(t.Instruments), t.table(t.Series)
+revisions, replays = t.table(t.Revisions), t.table(t.Replays)
 
 INSTRUMENT_ID = select(instruments.c.id).where(
     instruments.c.venue == bindparam("venue_"), instruments.c.symbol == bindparam("symbol_")
@@ -30,6 +31,24 @@ SERIES = (
     .join(instruments, instruments.c.id == series.c.instrument_id)
     .where(instruments.c.venue == bindparam("venue_"))
     .order_by(instruments.c.symbol, series.c.timeframe)
+)
+
+LAST_MS = select(series.c.last_ms).where(
+    series.c.instrument_id == bindparam("id_"), series.c.timeframe == bindparam("timeframe_")
+)
+REVISIONS = (
+    select(instruments.c.symbol, revisions.c.timeframe, revisions.c.revision)
+    .join(instruments, instruments.c.id == revisions.c.instrument_id)
+    .where(instruments.c.venue == bindparam("venue_"))
+)
+REPLAYS = (
+    select(instruments.c.symbol, replays.c.stamp, replays.c.data)
+    .join(instruments, instruments.c.id == replays.c.instrument_id)
+    .where(
+        instruments.c.venue == bindparam("venue_"),
+        replays.c.timeframe == bindparam("timeframe_"),
+        replays.c.rule == bindparam("rule_"),
+    )
 )
 
 _OF_SERIES = "WHERE instrument_id = ? AND timeframe = ?"
@@ -74,6 +93,7 @@ class SqlCandles:
                 connection.execute(self._upserts.add_instrument, {"venue": venue, "symbol": symbol})
                 instrument_id = _instrument_id(connection, venue, symbol)
             assert instrument_id is not None
+            self._count_revision(connection, instrument_id, interval, first_ms=int(columns[0][0]))
             new = self._bulk.upsert(connection, instrument_id, interval.code, columns)
             extent = {
                 "instrument_id": instrument_id,
@@ -84,6 +104,39 @@ class SqlCandles:
             }
             connection.execute(self._upserts.widen_series, extent)
         return new
+
+    def _count_revision(
+        self, connection: Connection, instrument_id: int, interval: Interval, *, first_ms: int
+    ) -> None:
+        """Note in the transaction that does it that candles are changed or put among others; appending is no change."""
+        key = {"id_": instrument_id, "timeframe_": interval.code}
+        last_ms = connection.execute(LAST_MS, key).scalar()
+        if last_ms is not None and first_ms <= last_ms:
+            row = {"instrument_id": instrument_id, "timeframe": interval.code, "revision": 1}
+            connection.execute(self._upserts.count_revision, row)
+
+    def revisions(self, venue: Venue) -> dict[tuple[str, str], int]:
+        """Return how often stored candles of each (symbol, timeframe) were changed; absent: never."""
+        with self._database.reading() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(REVISIONS, {"venue_": venue})}
+
+    def replays(self, venue: Venue, interval: Interval, rule: str) -> dict[str, tuple[str, bytes]]:
+        """Return what was remembered of a rule's replays by symbol: its stamp and the data."""
+        key = {"venue_": venue, "timeframe_": interval.code, "rule_": rule}
+        with self._database.reading() as connection:
+            return {row[0]: (row[1], bytes(row[2])) for row in connection.execute(REPLAYS, key)}
+
+    def remember_replay(
+        self, venue: Venue, symbol: str, interval: Interval, rule: str, *, stamp: str, data: bytes
+    ) -> None:
+        """Remember what a replay of a stored series came to, in the place of what was remembered."""
+        with self._database.writing(durable=False) as connection:
+            row = {
+                "instrument_id": _instrument_id(connection, venue, symbol),
+                "timeframe": interval.code,
+                "rule": rule,
+            }
+            connection.execute(self._upserts.put_replay, row | {"stamp": stamp, "data": data})
 
     def tail(
         self, venue: Venue, symbol: str, interval: Interval, limit: int

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Double,
     Index,
+    LargeBinary,
     MetaData,
     Table,
     UniqueConstraint,
@@ -158,6 +159,24 @@ class Series(Base, table=True):
     count: int
     first_ms: int = Field(sa_type=BigInteger)
     last_ms: int = Field(sa_type=BigInteger)
+
+
+class Revisions(Base, table=True):
+    """How often stored candles of a series were changed, or others put among or before them; no row: never."""
+
+    instrument_id: int = _ref("instruments.id", primary_key=True)
+    timeframe: str = Field(primary_key=True)
+    revision: int
+
+
+class Replays(Base, table=True):
+    """What the replay of a rule over a series came to, as far as it is settled: `stamp` says what it was made from."""
+
+    instrument_id: int = _ref("instruments.id", primary_key=True)
+    timeframe: str = Field(primary_key=True)
+    rule: str = Field(primary_key=True)
+    stamp: str
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class Setups(Base, table=True):

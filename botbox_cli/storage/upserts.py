@@ -59,6 +59,12 @@ class Upserts:
             },
         )
 
+        self.put_replay = put(t.Replays)
+        revisions, statement = t.table(t.Revisions), insert(t.table(t.Revisions))
+        self.count_revision = statement.on_conflict_do_update(
+            index_elements=["instrument_id", "timeframe"], set_={"revision": revisions.c.revision + 1}
+        )
+
         leases, statement = t.table(t.Leases), insert(t.table(t.Leases))
         self.take_lease = statement.on_conflict_do_update(
             index_elements=["name"],

@@ -206,3 +206,31 @@ def test_extent_equals_what_is_stored_whatever_was_written(
     assert [s for s in candles.series(MAINNET) if s.symbol == symbol] == [
         Series(symbol, "60", len(wanted), int(times[0]), int(times[-1]))
     ]
+
+
+def test_appending_is_no_revision_but_any_other_write_is(candles: SqlCandles) -> None:
+    candles.upsert(MAINNET, "BTCUSDT", HOUR, *hours(5, 6))
+    candles.upsert(MAINNET, "BTCUSDT", HOUR, *hours(7, 9))
+    candles.upsert(MAINNET, "ETHUSDT", HOUR, *hours(1))
+    assert candles.revisions(MAINNET) == {}
+
+    for number, written in enumerate(([8], [1, 2], [9], [9, 10]), start=1):
+        candles.upsert(MAINNET, "BTCUSDT", HOUR, *hours(*written))
+        assert candles.revisions(MAINNET) == {("BTCUSDT", "60"): number}
+    assert candles.revisions(Venue.TESTNET) == {}
+
+
+def test_replays_are_remembered_by_series_and_rule(candles: SqlCandles) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        candles.upsert(MAINNET, symbol, HOUR, *hours(1))
+        candles.remember_replay(MAINNET, symbol, HOUR, "rule@1", stamp="old", data=b"old")
+    candles.remember_replay(MAINNET, "BTCUSDT", HOUR, "rule@1", stamp="s", data=bytes(range(256)))
+    candles.remember_replay(MAINNET, "BTCUSDT", HOUR, "rule@2", stamp="s2", data=b"")
+
+    assert candles.replays(MAINNET, HOUR, "rule@1") == {
+        "BTCUSDT": ("s", bytes(range(256))),
+        "ETHUSDT": ("old", b"old"),
+    }
+    assert candles.replays(MAINNET, HOUR, "rule@2") == {"BTCUSDT": ("s2", b"")}
+    assert candles.replays(MAINNET, INTERVALS["240"], "rule@1") == {}
+    assert candles.replays(Venue.TESTNET, HOUR, "rule@1") == {}

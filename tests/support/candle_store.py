@@ -21,6 +21,8 @@ class MemoryCandles:
     def __init__(self) -> None:
         self.columns: dict[Key, Columns] = {}
         self.upserts: list[int] = []
+        self.changes: dict[Key, int] = {}
+        self.remembered: dict[tuple[Venue, str, str, str], tuple[str, bytes]] = {}
         self.before_upsert: Callable[[], None] = lambda: None
         self.after_upsert: Callable[[], None] = lambda: None
 
@@ -48,6 +50,9 @@ class MemoryCandles:
         self.before_upsert()
         self.upserts.append(len(candles.open_ms))
         old, old_indicators = self._all(venue, symbol, interval)
+        if len(old.open_ms) and candles.open_ms[0] <= old.open_ms[-1]:
+            key = (venue, symbol, interval.code)
+            self.changes[key] = self.changes.get(key, 0) + 1
         times, rows = np.unique(np.concatenate([candles.open_ms, old.open_ms]), return_index=True)
         self.columns[venue, symbol, interval.code] = (
             CandleBatch(*_merged(candles, old, rows)),
@@ -55,6 +60,22 @@ class MemoryCandles:
         )
         self.after_upsert()
         return len(times) - len(old.open_ms)
+
+    def revisions(self, venue: Venue) -> dict[tuple[str, str], int]:
+        return {(symbol, code): n for (of, symbol, code), n in self.changes.items() if of is venue}
+
+    def replays(self, venue: Venue, interval: Interval, rule: str) -> dict[str, tuple[str, bytes]]:
+        wanted = (venue, interval.code, rule)
+        return {
+            symbol: found
+            for (of, symbol, code, name), found in self.remembered.items()
+            if (of, code, name) == wanted
+        }
+
+    def remember_replay(
+        self, venue: Venue, symbol: str, interval: Interval, rule: str, *, stamp: str, data: bytes
+    ) -> None:
+        self.remembered[venue, symbol, interval.code, rule] = stamp, data
 
     def tail(self, venue: Venue, symbol: str, interval: Interval, limit: int) -> Columns:
         candles, indicators = self._all(venue, symbol, interval)
