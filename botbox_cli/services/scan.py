@@ -13,7 +13,7 @@ import numpy as np
 from botbox_cli.analysis.columns import NO_CANDLES, NO_INDICATORS, cut, cut_indicators
 from botbox_cli.analysis.regime import atr_ratio, ratio_known_at
 from botbox_cli.analysis.rules.bb_mean_reversion import BbMeanReversion
-from botbox_cli.analysis.rules.rule import Evidence, Rule, setup_of
+from botbox_cli.analysis.rules.rule import Evidence, Rule, identity, setup_of
 from botbox_cli.domain.account import Account, Venue
 from botbox_cli.domain.candle import INTERVALS, Interval, from_ms, to_ms
 from botbox_cli.domain.regime import REGIME_ATRS, REGIME_TIMEFRAME, TRENDING_ABOVE, Regime, read_regime
@@ -130,7 +130,10 @@ class _Look:
     rule: Rule
     now: datetime
     newest: Stored
-    """Of the scanned interval: the newest closed candle by the clock and, while that may be missing, the one before."""
+    """Of the scanned interval: the newest closed candle by the clock and, while that may be missing, the one before.
+
+    And as many before these as the rule looks back on.
+    """
     regime: Stored
 
     @classmethod
@@ -145,9 +148,8 @@ class _Look:
         now: datetime,
     ) -> _Look:
         newest_ms = interval.newest_closed_ms(to_ms(now))
-        newest = candle_store.between_many(
-            venue, symbols, interval, newest_ms - interval.length_ms, newest_ms
-        )
+        oldest_ms = newest_ms - (1 + rule.lookback) * interval.length_ms
+        newest = candle_store.between_many(venue, symbols, interval, oldest_ms, newest_ms)
         # The regime counts as it was known when the scanned candle closed: at `newest_ms` or later.
         first_ms = REGIME.newest_closed_ms(newest_ms) - (REGIME_ATRS - 1) * REGIME.length_ms
         regime = candle_store.between_many(
@@ -160,12 +162,15 @@ class _Look:
         candles, indicators = self.newest.get(symbol, NOTHING)
         if (fault := self._staleness(symbol, self.interval, candles)) is not None:
             return fault
-        newest = slice(-1, None)
+        tail = slice(-1 - self.rule.lookback, None)
         ratio = self._regime_ratio(symbol, int(candles.open_ms[-1]) + self.interval.length_ms)
         if isinstance(ratio, Skipped):
             return ratio
-        evidence = Evidence(cut(candles, newest), cut_indicators(indicators, newest), np.array([ratio]))
-        return self._setups(symbol, evidence)
+        seen = cut(candles, tail)
+        # The regime of the candles before is not looked up: a rule finds by the candle's own.
+        ratios = np.full(len(seen.open_ms), np.nan)
+        ratios[-1] = ratio
+        return self._setups(symbol, Evidence(seen, cut_indicators(indicators, tail), ratios))
 
     def _staleness(self, symbol: str, interval: Interval, fresh: CandleBatch) -> Skipped | None:
         """Return why a series can't be looked at, given its candles up to the newest closed one by the clock."""
@@ -187,7 +192,7 @@ class _Look:
         )
 
     def _regime_ratio(self, symbol: str, at_ms: int) -> float | Skipped:
-        """Return the ratio that was known at `at_ms`, if it says that the market is ranging."""
+        """Return the ratio that was known at `at_ms`, if it is a market that the rule looks at."""
         candles, indicators = self.regime.get(symbol, NOTHING)
         if (fault := self._staleness(symbol, REGIME, candles)) is not None:
             return fault
@@ -201,7 +206,7 @@ class _Look:
             else:
                 detail = f"{values} of {REGIME_ATRS} ATR values on {REGIME.code} without a gap"
             return Skipped(symbol, SkipReason.REGIME_UNKNOWN, detail)
-        if reading.regime is Regime.TRENDING:
+        if reading.regime is Regime.TRENDING and self.rule.ranging_only:
             detail = (
                 f"ATR is {reading.ratio:.2f} × the mean of its last {REGIME_ATRS} (limit {TRENDING_ABOVE})"
             )
@@ -209,9 +214,10 @@ class _Look:
         return reading.ratio
 
     def _setups(self, symbol: str, evidence: Evidence) -> list[Setup] | Skipped:
-        finds = [f for f in self.rule.find(evidence) if len(f.rows)]
+        newest = len(evidence.candles.open_ms) - 1
+        finds = [f for f in self.rule.find(evidence) if len(f.rows) and f.rows[-1] == newest]
         if not finds:
-            return Skipped(symbol, SkipReason.NO_SIGNAL, self.rule.figures(evidence, 0))
+            return Skipped(symbol, SkipReason.NO_SIGNAL, self.rule.figures(evidence, newest))
         instrument = self.store.instrument(self.venue, symbol)
         if instrument is None:
             return Skipped(
@@ -220,9 +226,9 @@ class _Look:
         setups = [
             setup_of(
                 f,
-                0,
+                -1,
                 evidence,
-                rule=self.rule.id,
+                rule=identity(self.rule),
                 timeframe=self.interval.code,
                 instrument=instrument,
                 detected_at=self.now,

@@ -124,7 +124,7 @@ def _of_kind(
     levels = _kept(levels, why, refused)
     entry_row = levels.rows + terms.delay
     opened = candles.open[entry_row]
-    quote = opened + terms.spread_ticks * ticks.size if sign > 0 else opened
+    quote = _quote(opened, sign > 0, ticks, terms)
     risk = np.abs(levels.entry - levels.stop)
     through = ((quote - levels.stop) * sign <= 0) | ((opened - levels.stop) * sign <= 0)
     why = [
@@ -197,11 +197,15 @@ def _is_far(levels: _Levels, evidence: Evidence, delay: int) -> NDArray[np.bool_
     return far
 
 
+def _quote(last: Column, is_buy: bool, ticks: Ticks, terms: ReplayTerms) -> Column:
+    """Return the best price against a market order when `last` is traded."""
+    return ticks.nearest(last + terms.spread_ticks * ticks.size) if is_buy else last
+
+
 def _fill(last: Column, is_buy: bool, ticks: Ticks, terms: ReplayTerms) -> Column:
     """Return what a market order gets when `last` is traded: beside the spread, worse by the slippage, on the tick."""
-    if is_buy:
-        return ticks.ceil((last + terms.spread_ticks * ticks.size) * (1 + terms.slippage))
-    return ticks.floor(last * (1 - terms.slippage))
+    quote = _quote(last, is_buy, ticks, terms)
+    return ticks.ceil(quote * (1 + terms.slippage)) if is_buy else ticks.floor(quote * (1 - terms.slippage))
 
 
 def _trades(
@@ -236,6 +240,7 @@ def _trades(
         signal_ms=evidence.candles.open_ms[levels.rows],
         entry_ms=entry_ms,
         exit_ms=exit_ms,
+        quote=_quote(evidence.candles.open[entry_row], sign > 0, ticks, terms),
         entry_price=entry,
         stop=levels.stop,
         take_profit_1=levels.tp1,

@@ -31,8 +31,9 @@ class Trades:
 
     `signal_row`, `entry_row`, `exit_row` are rows of the candles. `exit_ms` is the exit's moment as far as it is
     known: the open of a candle that opened beyond the level, else the end of the candle in which it was reached.
-    `exit_price` is that of the last part; `tp1_ms` and `tp1_price` are 0 and NaN unless a part was sold at TP1.
-    `mae_r` (≤ 0) and `mfe_r` (≥ 0) are the farthest the price went against and for the holder, in R.
+    `quote` is the price that a plan of the entry saw. `exit_price` is that of the last part; `tp1_ms` and
+    `tp1_price` are 0 and NaN unless a part was sold at TP1. `mae_r` (≤ 0) and `mfe_r` (≥ 0) are the farthest that
+    the price went against and for the holder, in R.
     """
 
     kind: NDArray[np.str_]
@@ -43,6 +44,7 @@ class Trades:
     signal_ms: Times
     entry_ms: Times
     exit_ms: Times
+    quote: Column
     entry_price: Column
     stop: Column
     take_profit_1: Column

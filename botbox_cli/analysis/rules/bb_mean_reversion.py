@@ -33,6 +33,8 @@ class BbMeanReversion:
     stop_atr: float = 1.5
 
     id: ClassVar[str] = "bb-mean-reversion@1"
+    lookback: ClassVar[int] = 0
+    ranging_only: ClassVar[bool] = True
 
     def find(self, evidence: Evidence) -> tuple[Finds, ...]:
         """Return the bounces off the lower band and the rejections at the upper one."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from botbox_cli.analysis.columns import Column, Times, exact
 from botbox_cli.domain.candle import from_ms
@@ -44,11 +44,25 @@ class Finds:
 
 
 class Rule(Protocol):
-    """A detector of setups. It may look at a candle and those before it, never ahead."""
+    """A detector of setups: a frozen dataclass, its parameters the fields, each with a default.
+
+    It may look at a candle and those before it, never ahead, and it sees the same in a tail of `lookback` + 1 candles
+    as in the whole series.
+    """
 
     @property
     def id(self) -> str:
-        """Name and version; a change in what it finds is a new version."""
+        """Name and version; a change in what it finds, or in a default, is a new version."""
+        ...
+
+    @property
+    def lookback(self) -> int:
+        """How many candles before the one looked at it needs; stored indicators carry their own past."""
+        ...
+
+    @property
+    def ranging_only(self) -> bool:
+        """Whether it finds nothing in a trending market."""
         ...
 
     def find(self, evidence: Evidence) -> tuple[Finds, ...]:
@@ -58,6 +72,24 @@ class Rule(Protocol):
     def figures(self, evidence: Evidence, row: int) -> str:
         """Return in words what it looked at in one candle, for a person who asks why there was no setup."""
         ...
+
+
+def identity(rule: Rule) -> str:
+    """Return the rule's id, with the parameters that differ from the version's defaults.
+
+    `bb-mean-reversion@1(rsi_low=30)`: what is stored with each setup, and what `registry.parse_identity` understands.
+    """
+    parameters: tuple[Field[Any], ...] = fields(cast("Any", rule))
+    changed = [
+        f"{p.name}={_spelled(getattr(rule, p.name))}"
+        for p in parameters
+        if getattr(rule, p.name) != p.default
+    ]
+    return f"{rule.id}({','.join(changed)})" if changed else rule.id
+
+
+def _spelled(value: Any) -> str:
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def setup_of(

@@ -29,6 +29,8 @@ COMMANDS = {
     "halt": "Stop new entries; exits, stops and cancels go on.",
     "resume": "Allow new entries again after `halt`.",
     "reconcile": "Compare the books with the exchange and say what differs.",
+    "rules": "List the rules that find setups, and their parameters.",
+    "backtest": "What a rule would have earned on stored candles.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
     "audit": "Verify or export the decision log.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
