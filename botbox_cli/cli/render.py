@@ -447,6 +447,34 @@ _MONITOR = (
 )
 
 
+# -- passes of the scheduled job: a line or two each, for a log
+
+
+def record_brief(console: Console, result: RecordResult) -> None:
+    gaps = sum(s.gaps for s in result.series)
+    lost = f", {gaps} missing in gaps" if gaps else ""
+    console.write(f"record: {result.recorded} candles in {len(result.series)} series{lost}")
+    for failure in result.errors:
+        console.complain(failure.error)
+
+
+def scan_brief(console: Console, result: ScanResult) -> None:
+    console.write(f"scan: {result.scanned} symbols, {len(result.detected)} setups found")
+    for setup in result.detected:
+        console.write(f"scan: setup {setup.id}, {setup.symbol}: {_levels(console, setup)}")
+    for gone in result.invalidated:
+        console.write(f"scan: setup {gone.id} invalidated: {gone.reason}")
+
+
+def monitor_brief(console: Console, result: MonitorResult) -> None:
+    console.write(f"monitor: {result.checked} trades checked, {result.closed} closed")
+    for trade in result.trades:
+        if trade.action != "none":
+            console.write(f"monitor: trade {trade.id}, {trade.symbol}: {trade.action}, {trade.detail}")
+    for failure in result.errors:
+        console.complain(failure.error)
+
+
 # -- doctor
 
 _FINDINGS = (Column("check"), Column("status"), Column("detail"), Column("remedy"))

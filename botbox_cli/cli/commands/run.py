@@ -63,9 +63,9 @@ def _all_three(session: Session, wiring: Wiring) -> int:
             return passes.record_pass(wiring, settings.symbols, settings.timeframes, None, progress)
 
     parts: tuple[Part, ...] = (
-        ("record", record, render.record_report),
-        ("scan", lambda: passes.scan_pass(wiring, settings.symbols, "60"), render.scan_report),
-        ("monitor", lambda: passes.monitor_pass(wiring), render.monitor_report),
+        ("record", record, render.record_brief),
+        ("scan", lambda: passes.scan_pass(wiring, settings.symbols, "60"), render.scan_brief),
+        ("monitor", lambda: passes.monitor_pass(wiring), render.monitor_brief),
     )
     documents: Document = {}
     codes = []

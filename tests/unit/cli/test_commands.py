@@ -605,6 +605,27 @@ def test_run_document(recorded: Path) -> None:
     assert set(document["monitor"]) == {"checked", "closed", "errors", "trades"}
 
 
+def test_run_writes_a_line_a_job_for_the_log(opened: dict[str, Any]) -> None:
+    lines = botbox("run", "--once").out.splitlines()
+
+    assert lines[0] == "record: 0 candles in 4 series"
+    assert lines[1].startswith("scan: 2 symbols, ")
+    assert lines[-1] == "monitor: 1 trades checked, 0 closed"
+
+
+def test_a_job_that_fails_does_not_keep_the_next_from_its_work(
+    opened: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTBOX_TIMEFRAMES", "60")
+    monkeypatch.setenv("BOTBOX_SYMBOLS", "BTCUSDT,NOPEUSDT")
+
+    ran = botbox("run", "--once", "--json")
+
+    assert ran.code == 4
+    assert [e["symbol"] for e in ran.document["record"]["errors"]] == ["NOPEUSDT"]
+    assert ran.document["monitor"]["checked"] == 1
+
+
 @pytest.mark.parametrize("command", [["record", "--once"], ["scan"], ["run", "--once"]])
 def test_a_second_scheduled_job_says_so_and_ends_well(command: list[str], recorded: Path) -> None:
     with held_by_another_process(*JOBS):
