@@ -5,9 +5,10 @@ looks for BOTBOX_FAULTPOINT once; while it is not set, which is always but in th
 imported and nothing is wrapped. Where real money could be reached it is refused.
 
     BOTBOX_FAULTPOINT="kill=17 steps=/tmp/steps.txt" botbox approve 1 --execute
+    BOTBOX_FAULTPOINT="freeze='before place_order'" botbox approve 1 --execute
 
-    kill=N       SIGKILL to this process at step N
-    freeze=N     SIGSTOP to this process at step N; it goes on after SIGCONT
+    kill=N       SIGKILL to this process at step N, or at the first step whose words contain N
+    freeze=N     SIGSTOP to this process there; it goes on after SIGCONT
     steps=FILE   append a line for each step: its number, what, and which service was at it
     clock=FILE   a clock that moves only when a process sleeps, shared by all processes that name the FILE
 """
@@ -40,7 +41,7 @@ Writing = Callable[..., AbstractContextManager[Any]]
 class Faultpoint:
     """Counts the steps of this process; at one of them it sends itself a signal."""
 
-    at: int = 0
+    at: str = ""
     signal: signal.Signals = signal.SIGKILL
     steps: Path | None = None
     clock: Path | None = None
@@ -54,7 +55,8 @@ class Faultpoint:
             if self.steps is not None:
                 with self.steps.open("a") as file:
                     file.write(f"{self._count} {what}, {_caller()}\n")
-            if self._count == self.at:
+            if self.at and (self.at == str(self._count) or (not self.at.isdecimal() and self.at in what)):
+                self.at = ""  # Frozen once; who was killed does not come here.
                 os.kill(os.getpid(), self.signal)
 
     def around_commits(self, writing: Writing) -> Writing:
@@ -106,8 +108,8 @@ def faultpoint_of(text: str, settings: Settings) -> Faultpoint:
     asked = Faultpoint()
     for word in shlex.split(text):
         name, _, value = word.partition("=")
-        if name in SIGNALS and value.isdecimal():
-            asked.at, asked.signal = int(value), SIGNALS[name]
+        if name in SIGNALS and value:
+            asked.at, asked.signal = value, SIGNALS[name]
         elif name in ("steps", "clock") and value:
             setattr(asked, name, Path(value))
         else:
