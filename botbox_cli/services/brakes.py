@@ -12,6 +12,7 @@ from decimal import Decimal
 from botbox_cli.domain.number import HUNDRED, ZERO, plain
 from botbox_cli.domain.order import OrderStatus
 from botbox_cli.domain.pnl import open_risk, pnl_of
+from botbox_cli.domain.setup import Setup
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import Denied, OutcomeUnknown
 from botbox_cli.ports import Books
@@ -44,9 +45,14 @@ def check_positions(books: Books, policy: Policy) -> str:
     return f"{count} of {policy.max_open_positions} positions open"
 
 
-def check_symbol(books: Books, symbol: str) -> str:
-    """Refuse while the outcome of an earlier order in this symbol is unknown."""
-    for book in books_of(books, books.trades(LIVING_TRADES, symbol=symbol)):
+def check_symbol(books: Books, setup: Setup) -> str:
+    """Refuse while the outcome of an earlier order in the setup's symbol is unknown.
+
+    (A trade of the setup itself is refused for itself.)
+    """
+    symbol = setup.symbol
+    living = [t for t in books.trades(LIVING_TRADES, symbol=symbol) if t.setup_id != setup.id]
+    for book in books_of(books, living):
         doubtful = next((o for o in book.orders if o.status is OrderStatus.UNKNOWN), None)
         if doubtful is not None or book.trade.status is TradeStatus.OPENING:
             link = doubtful.order_link_id if doubtful else f"the entry of trade {book.trade.id}"

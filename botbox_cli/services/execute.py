@@ -17,13 +17,13 @@ from botbox_cli.errors import (
     StopPassed,
     StorageError,
 )
-from botbox_cli.ports import Books, LogEntry
+from botbox_cli.ports import LogEntry
 from botbox_cli.services.attend import entry_in_doubt
 from botbox_cli.services.book import read_trade
 from botbox_cli.services.brakes import check_halt, check_positions, check_symbol
 from botbox_cli.services.decide import approve_in
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, lease_name
+from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, lease_name, working_on
 from botbox_cli.services.leave import leave
 from botbox_cli.services.plan import (
     Plan,
@@ -92,18 +92,27 @@ def plan_entry(desk: Desk, setup_id: int, *, accept_price: bool, approve: bool) 
         setup = books.setup(setup_id)
         if not (approve and setup.status is SetupStatus.ACTIVE):
             check_approved(books, setup_id)
-        _refuse_second_trade(books, setup_id)
+    _refuse_second_trade(desk, setup_id)
     return Planner(desk, setup, accept_price=accept_price).plan()
 
 
-def _refuse_second_trade(books: Books, setup_id: int) -> None:
-    for trade in books.trades(LIVING_TRADES):
-        if trade.setup_id == setup_id:
-            if trade.status is TradeStatus.OPENING:
-                raise entry_in_doubt(read_trade(books, trade.id))
-            raise Conflict(
-                f"setup {setup_id} is traded already as trade {trade.id}", f"`botbox trade {trade.id}`"
-            )
+def _refuse_second_trade(desk: Desk, setup_id: int) -> None:
+    """Refuse a setup that has a living trade.
+
+    Raises:
+        OutcomeUnknown: Nobody is at work on it, and whether its entry landed is not known.
+        Conflict: It is open, or another process is opening it.
+    """
+    with desk.store.read(desk.account) as books:
+        trade = next((t for t in books.trades(LIVING_TRADES) if t.setup_id == setup_id), None)
+    if trade is None:
+        return
+    if trade.status is TradeStatus.OPENING:
+        with working_on(desk, trade.id, Budget(desk.clock)) as work:
+            book = work.read()
+            if book.trade.status is TradeStatus.OPENING:
+                raise entry_in_doubt(book)
+    raise Conflict(f"setup {setup_id} is traded already as trade {trade.id}", f"`botbox trade {trade.id}`")
 
 
 def _save_intent(desk: Desk, plan: Plan, budget: Budget, *, approve: bool, note: str) -> tuple[Work, Order]:
@@ -119,7 +128,7 @@ def _save_intent(desk: Desk, plan: Plan, budget: Budget, *, approve: bool, note:
             )
         check_halt(books)
         check_positions(books, desk.policy)
-        check_symbol(books, setup.symbol)
+        check_symbol(books, setup)
         check_money(books, desk, plan.sizing)
         trade = books.add_trade(_trade_of(desk, plan))
         books.grant_lease(lease_name(trade.id), desk.holder, now, LEASE_TTL_S)

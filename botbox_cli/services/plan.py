@@ -105,7 +105,7 @@ class Planner:
                 (
                     check_halt(books),
                     check_positions(books, self.desk.policy),
-                    check_symbol(books, self.setup.symbol),
+                    check_symbol(books, self.setup),
                 )
             )
 
