@@ -130,4 +130,4 @@ def _caller() -> str:
         if module.startswith(("botbox_cli.services.", "botbox_cli.bootstrap", "botbox_cli.cli.")):
             return f"in {module.rpartition('.')[2]}.{frame.f_code.co_name}"
         frame = frame.f_back
-    return "in a thread"
+    return "elsewhere"
