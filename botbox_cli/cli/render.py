@@ -432,6 +432,8 @@ def _levels(console: Console, setup: Setup) -> str:
 
 def monitor_report(console: Console, result: MonitorResult) -> None:
     rows = [(str(t.id), t.symbol, price(console, t.price), t.action, t.detail) for t in result.trades]
+    if not rows and not result.errors and not console.err.isatty():
+        return  # cron writes a letter about every word
     _table(console, _MONITOR, rows)
     console.say(f"{result.checked} trades checked, {result.closed} closed" if rows else "no open trades")
     for failure in result.errors:

@@ -27,6 +27,7 @@ NAMED_AT_MOST = 5
 
 RECORD = "run `botbox record --once`"
 MONITOR = "run `botbox monitor --once`"
+SCHEDULE = "run `botbox monitor` or put `botbox monitor --once` into cron"
 
 
 class Status(StrEnum):
@@ -246,16 +247,16 @@ def check_jobs(store: Store, names: Sequence[str], now: datetime, *, has_open_tr
     findings = []
     for name in names:
         job, last = name.split(":")[0], store.last_job(name)
+        is_wanted = job == "monitor" and has_open_trades
         if last is None:
-            findings.append(good("jobs", f"{job} has never run"))
+            text = f"{job} has never run"
+            findings.append(doubtful("jobs", text, SCHEDULE) if is_wanted else good("jobs", text))
             continue
         end = "" if last.ok else f", not well: {last.detail or 'it did not finish'}"
         age = now - last.started_at
         text = f"{job} last ran {_age(age)} ago{end}"
-        if job == "monitor" and has_open_trades and age > MONITOR_OVERDUE:
-            findings.append(
-                doubtful("jobs", text, "run `botbox monitor` or put `botbox monitor --once` into cron")
-            )
+        if is_wanted and age > MONITOR_OVERDUE:
+            findings.append(doubtful("jobs", text, SCHEDULE))
         else:
             findings.append(
                 good("jobs", text) if last.ok else doubtful("jobs", text, f"run `botbox {job} --once`")

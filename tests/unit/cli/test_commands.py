@@ -138,6 +138,19 @@ def test_without_a_database_each_command_points_to_init(
     assert not (private_home / ".local").exists()
 
 
+def test_a_database_out_of_reach_is_exit_9_and_shows_no_password(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:marked-secret@127.0.0.1:1/d")
+
+    for command in (["init"], ["setups"], ["doctor"]):
+        for form in ([], ["--json"]):
+            ran = botbox(*command, *form)
+            assert ran.code == 9
+            assert "127.0.0.1:1" in ran.out + ran.err
+            assert "marked-secret" not in ran.out + ran.err
+
+
 def test_a_bad_setting_stops_a_command_before_it_does_anything(
     installation: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -525,6 +538,10 @@ def test_monitor_with_nothing_open(installation: Path) -> None:
         "errors": [],
         "trades": [],
     }
+
+
+def test_an_idle_monitor_in_cron_says_nothing(installation: Path) -> None:
+    assert botbox("monitor", "--once") == Ran(0, "", "")
 
 
 def test_close_document_and_result(opened: dict[str, Any]) -> None:
