@@ -76,6 +76,9 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         case TradeStatus.OPENING:
             raise entry_in_doubt(book)
     price = _price(work, book.trade, snapshot)
+    if not book.ways_out and adopt_outside_sales(work, snapshot.fills):
+        return _outcome(before, work.read(), price, notes)
+    book = work.read()
     try:
         if book.trade.status is TradeStatus.CLOSING:
             _resume_leaving(work, book, price)
@@ -192,8 +195,6 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         note = f"the stop on the exchange was not the one that the books want ({_words(report)}); it was replaced"
         clear_stops(work)
         return [note, *_keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)]
-    if adopt_outside_sales(work, snapshot.fills):
-        return []
     if not instrument.is_sellable(qty, price):
         _give_up_dust(work)
     elif is_through(trade, price):

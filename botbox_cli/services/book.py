@@ -41,6 +41,11 @@ class TradeBook:
     def open_orders(self) -> list[Order]:
         return [o for o in self.orders if o.is_open]
 
+    @property
+    def ways_out(self) -> list[Order]:
+        """Return the open stop or exit: while there is one, it holds the coins of the trade."""
+        return [o for o in self.open_orders if o.role is not Role.ENTRY]
+
     def filled(self, order: Order) -> Decimal:
         """Return the base quantity booked for `order`."""
         return sum((f.qty for f in self.fills if f.order_link_id == order.order_link_id), ZERO)

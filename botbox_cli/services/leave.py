@@ -13,6 +13,7 @@ from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUn
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
+from botbox_cli.services.outside import adopt_outside_sales
 from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_passed, wanted_stop_qty
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen
@@ -71,10 +72,20 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
                 qty=qty,
                 now=desk.clock.now(),
             )
-        sight = deliver(work, order, instrument, until=Seen.DONE, limit_s=max(9.0, work.budget.left_s()))
+        try:
+            sight = deliver(work, order, instrument, until=Seen.DONE, limit_s=max(9.0, work.budget.left_s()))
+        except ExchangeRejected:
+            if not _was_sold_by_hand(work, book.position.held):
+                raise
+            continue
         if sight.seen is not Seen.DONE:
             raise exit_in_doubt(work, order)
         _refused_without_fill(work, order)
+
+
+def _was_sold_by_hand(work: Work, held: Decimal) -> bool:
+    """Tell whether the exchange refused an exit because someone has sold (a part of) our coins; book that."""
+    return adopt_outside_sales(work, ()) or work.read().position.held != held
 
 
 def _refused_without_fill(work: Work, order: Order) -> None:

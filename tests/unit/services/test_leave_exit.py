@@ -553,3 +553,32 @@ def test_exit_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled(ri
 
     assert own_coins(rich) >= 1
     assert settle(rich, faults) == []
+
+
+@pytest.mark.parametrize(
+    "price", ["62500", "57000", "60000"], ids=["beyond the target", "through the stop", "between"]
+)
+@pytest.mark.parametrize("qty", ["0.01", "0.016649"], ids=["a part", "all"])
+def test_coins_sold_by_hand_are_booked_wherever_the_price_is(world: World, price: str, qty: str) -> None:
+    """At a target or a stop, what is left is sold; what is not there any more is not tried to be sold for ever."""
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, qty)
+    world.set_price("BTCUSDT", price)
+
+    result = monitor(world.desk)
+
+    assert exit_code_of(result) == 0
+    assert settle(world) == []
+
+
+def test_close_sells_what_a_sale_by_hand_has_left(world: World) -> None:
+    trade = open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, "0.01")
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert only_trade(world).status is TradeStatus.CLOSED
+    assert settle(world) == []
