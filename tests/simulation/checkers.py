@@ -16,9 +16,10 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import Trade, TradeStatus
+from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.ports import Store
 from botbox_cli.services.trades import TradeView, list_trades
-from tests.simulation.truth import TrueFill, TrueOrder, Truth, name_of
+from tests.simulation.truth import TrueFill, TrueOrder, Truth, name_of, truth_of_links
 
 ZERO = Decimal(0)
 EXACT = Decimal("1E-15")
@@ -44,6 +45,18 @@ class Case:
     orders: dict[int, list[Order]]
     fills: dict[int, list[Fill]]
     setups: dict[int, SetupStatus]
+
+
+def glance(engine: PaperExchange, store: Store, account: Account, trade_id: int | None) -> Case:
+    """Read both sides of one trade only: many times a day."""
+    links = f"bb-{store.installation}-{trade_id}-"
+    truth = truth_of_links(engine, lambda link: link.startswith(links))
+    if trade_id is None:
+        return Case(truth, store.installation, (), {}, {}, {}, {})
+    with store.read(account) as books:
+        trade = books.trade(trade_id)
+        orders, fills = books.orders([trade_id]), books.fills([trade_id])
+    return Case(truth, store.installation, (trade,), {}, {trade_id: orders}, {trade_id: fills}, {})
 
 
 def case_of(truth: Truth, store: Store, account: Account) -> Case:
@@ -456,10 +469,11 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
     says = f"{told.command} said {told.exit_code}"
     trade = next((t for t in case.trades if t.id == told.trade_id), None)
     truth = case.truth
-    filled = [link for link in accepted if truth.by_link[link].filled]
+    filled = [link for link in accepted if link in truth.by_link and truth.by_link[link].filled]
+    entered = [link for link in accepted if (name := name_of(link)) and name.role == "entry"]
     match told.exit_code:
-        case 2 | 3 | 4 if accepted and told.trade_id is None:
-            return [f"{says} (refused), but {list(accepted)} were accepted"]
+        case 2 | 3 | 4 if entered and told.trade_id is None:
+            return [f"{says} (refused), but {entered} was accepted"]
         case 5 if told.command == "execute" and _entry_filled(case, told):
             return [f"{says} (rejected), but the entry of trade {told.trade_id} filled"]
         case 5 if told.command == "close" and _last_booked_exit(case, told) in filled:
@@ -479,6 +493,17 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
     if told.success and told.command == "execute" and not _entry_filled(case, told):
         return [f"{says} with success, but the entry of trade {told.trade_id} has no fill"]
     return []
+
+
+def judge_pass(case: Case) -> list[str]:
+    """Return what is wrong after a pass that found nothing to complain of: a position that is not protected."""
+    found = []
+    for trade in case.trades:
+        qty = sellable(case, trade)
+        alive = [o for o in case.truth.of_trade(case.installation, trade.id) if o.is_open]
+        if qty and (fault := stop_fault(case, trade, qty, alive)):
+            found.append(f"trade {trade.id} ({trade.status}) holds {qty} {trade.base_coin} and {fault}")
+    return found
 
 
 def _judge_success(case: Case, trade: Trade, says: str) -> list[str]:
