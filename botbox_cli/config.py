@@ -324,11 +324,19 @@ def find_env_file(named: Path | None) -> Path | None:
     """
     wanted = named_env_file(named)
     if wanted is not None:
-        if not wanted.exists():
+        if not _is_there(wanted):
             raise ConfigError(f"there is no env file {wanted}", f"make it: `botbox init --env-file {wanted}`")
         return wanted
-    found = (path for path in (Path(ENV_FILE_NAME), config_dir() / ENV_FILE_NAME) if path.exists())
+    found = (path for path in (Path(ENV_FILE_NAME), config_dir() / ENV_FILE_NAME) if _is_there(path))
     return next(found, None)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a path leads anywhere; one through a folder that may not be searched does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def named_env_file(named: Path | None) -> Path | None:

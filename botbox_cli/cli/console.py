@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 from botbox_cli.cli.documents import SCHEMA, error_document, iso
@@ -57,19 +58,21 @@ class Console:
     @classmethod
     def of_process(cls, environ: Mapping[str, str] = os.environ) -> Console:
         """Return the console of this process."""
-        for stream in (sys.stdout, sys.stderr):
+        stdin = sys.stdin or _nowhere("r")
+        out, err = sys.stdout or _nowhere("w"), sys.stderr or _nowhere("w")
+        for stream in (out, err):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
-        on_terminal = sys.stdout.isatty()
+        on_terminal = out.isatty()
         return cls(
-            sys.stdin,
-            sys.stdout,
-            sys.stderr,
+            stdin,
+            out,
+            err,
             width=shutil.get_terminal_size((80, 24)).columns if on_terminal else None,
             colour=on_terminal and not plain,
-            colour_err=sys.stderr.isatty() and not plain,
-            can_ask=sys.stdin.isatty() and sys.stderr.isatty(),
+            colour_err=err.isatty() and not plain,
+            can_ask=stdin.isatty() and err.isatty(),
         )
 
     # -- data, on stdout
@@ -120,7 +123,7 @@ class Console:
     def _close(self) -> None:
         self.is_closed = True
         # What is buffered still would be written when the interpreter ends, and fail there.
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  # os.devnull is no Path
+        with _nowhere("w") as nowhere:
             os.dup2(nowhere.fileno(), self.out.fileno())
 
     # -- talk, on stderr
@@ -194,6 +197,11 @@ class Console:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+def _nowhere(mode: str) -> TextIO:
+    """Open what stands for a stream that the process was started without (`botbox trades <&-`)."""
+    return Path(os.devnull).open(mode, encoding="utf-8")  # type: ignore[return-value]  # a text mode
 
 
 def _one_line(text: str) -> str:

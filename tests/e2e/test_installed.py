@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.person import Person
+from tests.support.person import BOTBOX, Person
 
 REPLAY = {"BOTBOX_MARKET": "replay", "BOTBOX_SYMBOLS": "BTCUSDT", "BOTBOX_TIMEFRAMES": "60,240"}
 HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "tenacity", "websocket"}
@@ -105,6 +105,20 @@ def test_a_closed_pipe_is_quiet(holder: Person) -> None:
         process.stdout.close()
         assert process.wait(30) == 0
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_without_its_streams_works_all_the_same(closed: str, holder: Person) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{BOTBOX} trades {closed}"],
+        env=holder.environment,
+        cwd=holder.home,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_stream_of_letters_only_gets_letters(holder: Person) -> None:

@@ -125,9 +125,10 @@ def _refusal(desk: Desk, setup_id: int, error: BotboxError) -> Document:
 
 def _report(session: Session, outcome: Outcome) -> None:
     from botbox_cli.cli.render import trade_line
+    from botbox_cli.domain.trade import TradeStatus
 
     session.console.write(trade_line(outcome.trade))
     if outcome.error is not None:
         session.console.complain(outcome.error)
-    elif outcome.success:
+    elif outcome.trade.trade.status is TradeStatus.OPEN:
         session.console.say("its stop rests on the exchange; `botbox monitor --once` looks after it")
