@@ -234,10 +234,10 @@ def backtest(source: Source, ask: Ask, *, progress: Progress = lambda _done, _to
     covered: list[Coverage] = []
     skipped: list[tuple[str, str]] = []
     instruments: dict[int, Instrument] = {}
-    for number, evidence, instrument in _evidences(source, ask, covered, skipped, progress):
+    for number, evidence, instrument in stream(source, ask, covered, skipped, progress):
         instruments[number] = instrument
         played.add(number, replayed(source, ask, evidence, instrument))
-    _refuse_blind(ask, covered, skipped)
+    refuse_blind(ask, covered, skipped)
     report = report_of(ask, played, instruments, ask.start_ms, ask.end_ms + ask.interval.length_ms)
     return Backtest(identity(ask.rule), ask.interval.code, ask.terms, tuple(covered), tuple(skipped), report)
 
@@ -266,7 +266,7 @@ def walk_forward(
     covered: list[Coverage] = []
     skipped: list[tuple[str, str]] = []
     instruments: dict[int, Instrument] = {}
-    for number, evidence, instrument in _evidences(source, ask, covered, skipped, progress):
+    for number, evidence, instrument in stream(source, ask, covered, skipped, progress):
         instruments[number] = instrument
         for fold, rule in enumerate(chosen):
             one = replace(ask, rule=rule)
@@ -274,7 +274,7 @@ def walk_forward(
             late = stretch(evidence, edges[fold + 1], edges[fold + 2])
             before[fold].add(number, replayed(source, one, early, instrument))
             after[fold].add(number, replayed(source, one, late, instrument))
-    _refuse_blind(ask, covered, skipped)
+    refuse_blind(ask, covered, skipped)
     done = tuple(
         Fold(
             identity(rule),
@@ -293,7 +293,7 @@ def _chosen(source: Source, ask: Ask, rules: Sequence[Rule], edges: Sequence[int
     """Return for each fold the rule that did best on the stretches before it. Of each only the sums are kept."""
     folds = len(edges) - 2
     sums = np.zeros((folds, len(rules), 3))
-    for _, evidence, instrument in _evidences(source, ask, [], [], lambda _done, _total: None):
+    for _, evidence, instrument in stream(source, ask, [], []):
         for fold in range(folds):
             early = stretch(evidence, edges[0], edges[fold + 1])
             for which, rule in enumerate(rules):
@@ -354,14 +354,17 @@ def score(n: float, total: float, squares: float) -> float:
     return total / float(np.sqrt(n * variance)) if variance > 0 else float("-inf")
 
 
-def _evidences(
+def stream(
     source: Source,
     ask: Ask,
     covered: list[Coverage],
     skipped: list[tuple[str, str]],
-    progress: Progress,
+    progress: Progress = lambda _done, _total: None,
 ) -> Iterator[tuple[int, Evidence, Instrument]]:
-    """Yield the evidence of one symbol after the other, so that only one is in memory."""
+    """Yield number, evidence and rules of one symbol after the other, so that only one is in memory.
+
+    What there is of each goes to `covered`, symbols that can't be looked at to `skipped`, with the reason.
+    """
     for number, symbol in enumerate(ask.symbols):
         progress(number, len(ask.symbols))
         instrument = source.store.instrument(source.venue, symbol)
@@ -378,7 +381,8 @@ def _evidences(
     progress(len(ask.symbols), len(ask.symbols))
 
 
-def _refuse_blind(ask: Ask, covered: Sequence[Coverage], skipped: Sequence[tuple[str, str]]) -> None:
+def refuse_blind(ask: Ask, covered: Sequence[Coverage], skipped: Sequence[tuple[str, str]]) -> None:
+    """Refuse a period in which no candle has all that a rule sees. Raises NotFound, Denied."""
     if not covered:
         raise NotFound("; ".join(f"{symbol}: {why}" for symbol, why in skipped), "run `botbox record --once`")
     if all(c.blind >= c.candles for c in covered):

@@ -31,6 +31,7 @@ COMMANDS = {
     "reconcile": "Compare the books with the exchange and say what differs.",
     "rules": "List the rules that find setups, and their parameters.",
     "backtest": "What a rule would have earned on stored candles.",
+    "sweep": "Try many parameters of a rule, and say how much is luck.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
     "audit": "Verify or export the decision log.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
