@@ -16,7 +16,6 @@ from botbox_cli.errors import BotboxError
 if TYPE_CHECKING:
     from botbox_cli.domain.fill import Fill
     from botbox_cli.domain.setup import Setup
-    from botbox_cli.domain.sizing import Sizing
     from botbox_cli.ports import LogEntry
     from botbox_cli.services.trades import OrderView, TradeView
 
@@ -71,11 +70,6 @@ def setup_document(setup: Setup) -> Document:
         "reason": setup.reason,
         "signals": [{"type": s.type, "value": s.value} for s in setup.signals],
     }
-
-
-def sizing_document(sizing: Sizing) -> Document:
-    amounts = ("price", "stop", "equity", "free", "risk_wanted", "qty", "value", "risk", "risk_percent")
-    return {name: plain(getattr(sizing, name)) for name in amounts} | {"limited_by": sizing.limited_by}
 
 
 def trade_document(view: TradeView) -> Document:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Setup, SetupStatus
 from botbox_cli.domain.trade import LIVING_TRADES, STOP_FAILED, STOP_LOSS_HIT, Trade, TradeStatus
@@ -21,8 +23,8 @@ from botbox_cli.ports import LogEntry
 from botbox_cli.services.attend import entry_in_doubt
 from botbox_cli.services.book import read_trade
 from botbox_cli.services.brakes import check_halt, check_positions, check_symbol
-from botbox_cli.services.decide import approve_in
-from botbox_cli.services.desk import Desk
+from botbox_cli.services.decide import Shown, approve_in
+from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, lease_name, working_on
 from botbox_cli.services.leave import leave
 from botbox_cli.services.plan import (
@@ -32,6 +34,7 @@ from botbox_cli.services.plan import (
     check_living,
     check_money,
     has_living_trade,
+    sizing_facts,
 )
 from botbox_cli.services.protect import arm, is_through
 from botbox_cli.services.send import add_intent, deliver
@@ -58,9 +61,17 @@ class Outcome:
 
 
 def execute(
-    desk: Desk, setup_id: int, *, accept_price: bool = False, approve: bool = False, note: str = ""
+    desk: Desk,
+    setup_id: int,
+    *,
+    accept_price: bool = False,
+    approve: bool = False,
+    note: str = "",
+    shown: Shown | None = None,
 ) -> Outcome:
     """Trade an approved setup; with `approve`, approve it in the same transaction that saves the entry's intent.
+
+    What was `shown` to the person is logged with the approval.
 
     Raises:
         Everything that goes wrong before the intent is saved: the setup is then as it was, and nothing was sent.
@@ -69,7 +80,7 @@ def execute(
     budget = Budget(desk.clock)
     settle_earlier(desk, budget)
     plan = plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
-    work, entry = _save_intent(desk, plan, budget, approve=approve, note=note)
+    work, entry = _save_intent(desk, plan, budget, approve=approve, note=note, shown=shown)
     try:
         error = _enter(work, entry, plan)
         work.release()
@@ -115,12 +126,18 @@ def _refuse_second_trade(desk: Desk, setup_id: int) -> None:
     raise Conflict(f"setup {setup_id} is traded already as trade {trade.id}", f"`botbox trade {trade.id}`")
 
 
-def _save_intent(desk: Desk, plan: Plan, budget: Budget, *, approve: bool, note: str) -> tuple[Work, Order]:
+def _save_intent(
+    desk: Desk, plan: Plan, budget: Budget, *, approve: bool, note: str, shown: Shown | None
+) -> tuple[Work, Order]:
     """Save trade, entry intent and lease in one transaction, after checking again what may have changed."""
     with desk.store.write(desk.account) as books:
         now = desk.clock.now()
         setup_id = plan.setup.id
-        setup = approve_in(books, desk, setup_id, note=note) if approve else check_approved(books, setup_id)
+        setup = (
+            approve_in(books, desk, setup_id, note=note, shown=shown)
+            if approve
+            else check_approved(books, setup_id)
+        )
         check_living(setup, now)
         if has_living_trade(books, setup_id):
             raise Conflict(
@@ -140,7 +157,8 @@ def _save_intent(desk: Desk, plan: Plan, budget: Budget, *, approve: bool, note:
             qty=plan.sizing.qty,
             now=now,
         )
-        books.log(LogEntry(now, "planned", _sizing_line(plan), trade_id=trade.id, setup_id=setup_id))
+        line, facts = _sizing_line(plan), plan_facts(plan, desk.policy)
+        books.log(LogEntry(now, "planned", line, trade_id=trade.id, setup_id=setup_id, data=facts))
     return Work(desk, trade.id, budget), entry
 
 
@@ -168,6 +186,21 @@ def _sizing_line(plan: Plan) -> str:
         f"qty {s.qty} at {s.price}, stop {s.stop}, risk {s.risk:.2f} of wanted {s.risk_wanted:.2f}, "
         f"equity {s.equity}, free {s.free}, bound by {s.limited_by}"
     )
+
+
+def plan_facts(plan: Plan, policy: Policy) -> dict[str, Any]:
+    """Return what an entry was sized from, as JSON has it: the quote, the rules of the pair, the limits, the result."""
+    quote, pair, sizing = plan.quote, plan.instrument, plan.sizing
+    limits = ("risk_percent", "max_position_percent", "max_slippage_percent", "max_entry_drift_r")
+    return {
+        "quote": {name: plain(getattr(quote, name)) for name in ("bid", "ask", "last")},
+        "drift_r": plain(plan.drift_r),
+        "instrument": {
+            name: plain(getattr(pair, name)) for name in ("tick_size", "lot_size", "min_qty", "min_value")
+        },
+        "limits": {name: plain(getattr(policy, name)) for name in limits},
+        "sizing": sizing_facts(sizing),
+    }
 
 
 def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from botbox_cli.errors import Conflict
 from botbox_cli.ports import Books, Clock, LogEntry
@@ -52,8 +53,8 @@ class Work:
         with self.desk.store.read(self.desk.account) as books:
             return read_trade(books, self.trade_id)
 
-    def log(self, books: Books, event: str, detail: str, **data: str) -> None:
-        """Write one line of the trade's history."""
+    def log(self, books: Books, event: str, detail: str, **data: Any) -> None:
+        """Write one line of the trade's history, with facts as JSON has them."""
         books.log(LogEntry(self.desk.clock.now(), event, detail, trade_id=self.trade_id, data=data or None))
 
     def release(self) -> None:

@@ -212,6 +212,12 @@ class Planner:
             return check_money(books, desk, self.sizing)
 
 
+def sizing_facts(sizing: Sizing) -> dict[str, str]:
+    """Return the arithmetic of a size as JSON has it."""
+    amounts = ("price", "stop", "equity", "free", "risk_wanted", "qty", "value", "risk", "risk_percent")
+    return {name: plain(getattr(sizing, name)) for name in amounts} | {"limited_by": sizing.limited_by}
+
+
 def check_money(books: Books, desk: Desk, sizing: Sizing) -> str:
     """Run the brakes that need the size: day loss, loss streak, open risk."""
     policy, now = desk.policy, desk.clock.now()

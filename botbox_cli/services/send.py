@@ -11,6 +11,7 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, order_link_id
 from botbox_cli.errors import (
+    BotboxError,
     ConfigError,
     Conflict,
     DuplicateOrder,
@@ -21,7 +22,7 @@ from botbox_cli.errors import (
 from botbox_cli.ports import Books, OrderRequest
 from botbox_cli.services.book import TradeBook, project
 from botbox_cli.services.lease import Work
-from botbox_cli.services.settle import Seen, Sight, follow, mark_absent
+from botbox_cli.services.settle import ID_TAKEN, Seen, Sight, follow, mark_absent
 
 MAX_SENDS = 3
 RESEND_WITHIN_S = 20.0
@@ -97,6 +98,10 @@ def send(work: Work, order: Order, instrument: Instrument) -> None:
     desk = work.desk
     now = work.renew()
     link = order.order_link_id
+    leverage = work.read().trade.direction.sign < 0
+    request = request_of(
+        order, instrument, now, max_slippage=desk.policy.max_slippage_percent, leverage=leverage
+    )
     with desk.store.write(desk.account) as books:
         books.move_order(
             link,
@@ -108,23 +113,24 @@ def send(work: Work, order: Order, instrument: Instrument) -> None:
         )
         what = f"{order.side} {plain(order.qty)} {order.symbol}"
         at = f" at trigger {order.trigger_price}" if order.trigger_price is not None else ""
-        work.log(books, "sent", f"{order.role} {link}: {what}{at}")
-    leverage = work.read().trade.direction.sign < 0
-    request = request_of(
-        order, instrument, now, max_slippage=desk.policy.max_slippage_percent, leverage=leverage
-    )
+        params = desk.exchange.order_request(request)
+        work.log(books, "sent", f"{order.role} {link}: {what}{at}", order_link_id=link, request=params)
     try:
         exchange_order_id = desk.exchange.place(request)
     except DuplicateOrder as e:
-        _answered(work, order, OrderStatus.WORKING, f"an earlier send has landed: {e.message}")
+        if order.sends == 0:
+            # No earlier send of ours can have landed: either this one came twice, or the id is an older order's.
+            _answered(work, order, OrderStatus.UNKNOWN, ID_TAKEN, error=e)
+        else:
+            _answered(work, order, OrderStatus.WORKING, f"an earlier send has landed: {e.message}", error=e)
     except OutcomeUnknown as e:
-        _answered(work, order, OrderStatus.UNKNOWN, e.message)
+        _answered(work, order, OrderStatus.UNKNOWN, e.message, error=e)
         raise
     except ExchangeRejected as e:
-        _answered(work, order, OrderStatus.REJECTED, e.message, instrument)
+        _answered(work, order, OrderStatus.REJECTED, e.message, instrument, error=e)
         raise
     except (ExchangeUnavailable, ConfigError) as e:
-        _answered(work, order, OrderStatus.INTENDED, e.message)
+        _answered(work, order, OrderStatus.INTENDED, e.message, error=e)
         raise
     else:
         _answered(work, order, OrderStatus.WORKING, "accepted", exchange_order_id=exchange_order_id)
@@ -137,16 +143,20 @@ def _answered(
     reason: str,
     instrument: Instrument | None = None,
     exchange_order_id: str | None = None,
+    error: BotboxError | None = None,
 ) -> None:
     desk = work.desk
+    answer: dict[str, Any] = {"order_link_id": order.order_link_id, "order_status": str(status)}
+    if error is not None:
+        answer |= {"code": error.code, "ret_code": getattr(error, "ret_code", None)}
     fields: dict[str, Any] = {"updated_at": desk.clock.now()}
     if exchange_order_id is not None:
-        fields["exchange_order_id"] = exchange_order_id
+        fields["exchange_order_id"] = answer["exchange_order_id"] = exchange_order_id
     if status is not OrderStatus.WORKING:
         fields["reason"] = reason
     with desk.store.write(desk.account) as books:
         books.move_order(order.order_link_id, [OrderStatus.UNKNOWN], status, **fields)
-        work.log(books, "answered", f"{order.role} {order.order_link_id}: {reason}")
+        work.log(books, "answered", f"{order.role} {order.order_link_id}: {reason}", **answer)
         if instrument is not None:
             project(books, order.trade_id, instrument, desk.clock.now())
 
@@ -197,7 +207,8 @@ def deliver(
         if sight.seen is not Seen.ABSENT:
             return sight
         order = work.read().find(link)
-        if not may_repeat or _spent(clock.now(), started) >= min(limit_s, RESEND_WITHIN_S):
+        is_late = _spent(clock.now(), started) >= min(limit_s, RESEND_WITHIN_S)
+        if not may_repeat or is_late or order.reason == ID_TAKEN:
             break
     why = f"never reached the exchange ({order.reason or 'no answer'})"
     mark_absent(work, order, why)

@@ -15,9 +15,10 @@ def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_fil
     Example:
       botbox show 1
     """
-    from botbox_cli.cli.documents import error_document, setup_document, sizing_document
+    from botbox_cli.cli.documents import error_document, setup_document
     from botbox_cli.cli.render import setup_card, setup_chart
     from botbox_cli.services.card import card
+    from botbox_cli.services.plan import sizing_facts
 
     session = begin(ctx, as_json, env_file)
     with session.wired() as wiring:
@@ -26,7 +27,7 @@ def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_fil
             session.console.document(
                 {
                     "setup": setup_document(found.setup),
-                    "sizing": None if found.sizing is None else sizing_document(found.sizing),
+                    "sizing": None if found.sizing is None else sizing_facts(found.sizing),
                     "statistics": None,
                     "against": [error_document(e) for e in found.against],
                 }
