@@ -28,7 +28,7 @@ from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
 from botbox_cli.services.lease import Budget, Work, working_on
 from botbox_cli.services.protect import arm, fits, is_through, wanted_stop_qty
-from botbox_cli.services.settle import take_report
+from botbox_cli.services.settle import look, take_report
 
 LOOK_BACK = timedelta(days=7)
 """How far back executions are compared for trades that have ended; living trades are compared from their start."""
@@ -138,9 +138,12 @@ def _order_differences(sides: _Sides) -> Iterator[Difference]:
         for order in book.open_orders:
             if order.order_link_id in sides.alive:
                 continue
-            kind = "order_in_doubt" if order.status is OrderStatus.UNKNOWN else "order_missing"
             ours = f"{order.role} {order.order_link_id} is {order.status}"
-            yield Difference(book.trade.id, kind, ours, "not alive", "`botbox monitor --once` settles it")
+            remedy = "`botbox monitor --once` settles it"
+            if order.status is OrderStatus.WORKING:
+                remedy = f"`botbox reconcile --apply` or {remedy}"
+            kind = "order_missing" if order.status is OrderStatus.WORKING else "order_in_doubt"
+            yield Difference(book.trade.id, kind, ours, "not alive", remedy)
 
 
 def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
@@ -150,6 +153,8 @@ def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             continue
         instrument = instrument_of(desk, trade.symbol)
         qty = wanted_stop_qty(book, instrument)
+        if qty == 0:
+            continue
         stop = next((o for o in book.open_orders if o.role is Role.STOP), None)
         report = sides.alive.get(stop.order_link_id) if stop is not None else None
         ours = f"stop for {plain(qty)} {trade.base_coin} at {plain(trade.stop_loss)}"
@@ -200,8 +205,10 @@ def _mend(desk: Desk, difference: Difference) -> None:
             book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
         elif difference.kind == "unknown_order":
             _adopt(desk, difference)
-        elif difference.kind == "missing_stop" and difference.trade_id is not None:
+        elif difference.kind in ("order_missing", "missing_stop") and difference.trade_id is not None:
             with working_on(desk, difference.trade_id, Budget(desk.clock)) as work:
+                for order in work.read().open_orders:
+                    look(work, order)
                 _arm_if_safe(work)
     except BotboxError:
         return
@@ -218,7 +225,8 @@ def _arm_if_safe(work: Work) -> None:
     book = work.read()
     quote = work.desk.exchange.quotes([book.trade.symbol]).get(book.trade.symbol)
     instrument = instrument_of(work.desk, book.trade.symbol)
-    if book.open_orders or quote is None or is_through(book.trade, quote.last):
+    is_unprotected = book.trade.status is TradeStatus.OPEN and not book.open_orders
+    if not is_unprotected or quote is None or is_through(book.trade, quote.last):
         return
     if instrument.is_sellable(wanted_stop_qty(book, instrument), quote.last):
         arm(work)
