@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
+from sqlalchemy import text
+
 from botbox_cli.exchange.paper.faults import FaultSchedule, Rule
 from botbox_cli.exchange.paper.protocol import to_ms
 from tests.support.stage import START, HttpStage, Stage
 
 MONITOR = ("monitor", "--once", "--json")
+RECONCILE = ("reconcile", "--apply", "--json")
 OWN_BTC = Decimal("0.5")
 """What the account owns beside; botbox did not buy it and must never sell it."""
 
@@ -94,6 +97,13 @@ def left_closing(stage: Stage) -> None:
     assert stage.run("close", "1", fault="kill=-exit1").code == -9
 
 
+def stop_forgotten(stage: Stage) -> None:
+    """A trade whose stop rests on the exchange, but not in the books, as after a backup was put back."""
+    trade(stage)
+    with stage.store() as store, store.database.writing() as connection:
+        connection.execute(text("DELETE FROM orders WHERE role = 'stop'"))
+
+
 def two_approved(stage: Stage) -> None:
     propose(stage, approve=True)
     propose(stage, symbol="ETHUSDT", approve=True)
@@ -106,6 +116,11 @@ def two_trades(stage: Stage) -> None:
     stop = next(o for o in stage.case().truth.orders if o.is_open and o.symbol == "ETHUSDT")
     stage.by_hand("order/cancel", symbol="ETHUSDT", orderLinkId=stop.link, orderFilter="tpslOrder")
     stage.meet("target", "BTCUSDT")
+
+
+def two_open(stage: Stage) -> None:
+    trade(stage)
+    trade(stage, symbol="ETHUSDT")
 
 
 def recorded(stage: Stage) -> None:
@@ -160,6 +175,10 @@ SITUATIONS = (
     Situation("close", ("close", "1", "--json"), trade),
     Situation("the scheduled job", ("run", "--once", "--json"), recorded),
     Situation("halt", ("halt", "--json"), trade),
+    Situation("halt and flatten", ("halt", "--flatten", "--json"), two_open, ways=("http",)),
+    Situation("reconcile a missing stop", RECONCILE, stop_gone),
+    Situation("reconcile a fill", RECONCILE, met("stop")),
+    Situation("reconcile a lost order", RECONCILE, stop_forgotten),
     Situation("execute a short", ("execute", "1", "--json"), short_approved, "", SHORTS, ("http",), NOTHING),
     Situation("short at its target", MONITOR, short_at_target, "closed", SHORTS, ("http",), NOTHING),
     Situation("close a short", ("close", "1", "--json"), short_open, "", SHORTS, ("http",), NOTHING),
