@@ -86,7 +86,7 @@ def arm(work: Work) -> None:
 
 
 def _may_try_again(work: Work) -> bool:
-    return work.budget.left_s() > 1 and not work.read().open_orders
+    return work.budget.left_s() > STOP_LIMIT_S and not work.read().open_orders
 
 
 def _arm_once(work: Work) -> bool:

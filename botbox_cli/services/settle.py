@@ -47,6 +47,8 @@ NOWHERE_MARKER = "nowhere:"
 CANCEL_ASKED = "cancel asked for by botbox"
 """Reason on an order whose cancel we asked for, to tell it from one that was cancelled by hand."""
 CANCEL_REST_LIMIT_S = 3.0
+ID_TAKEN = "the exchange has known this id before"
+"""Reason on an order whose very first send was answered so: it came twice, or the id is an older order's."""
 POLL_FIRST_S = 0.05
 POLL_MAX_S = 1.0
 
@@ -97,13 +99,14 @@ def look(work: Work, order: Order) -> Sight:
 def is_proof_of_absence(work: Work, order: Order, found: Look) -> bool:
     """Tell whether finding nothing proves that `order` never reached the exchange.
 
-    Before the fence its request may still arrive; after a day an entry that ended unfilled may be forgotten. (A stop or
-    an exit that rests nowhere and has no execution is gone either way, and its position must be looked after.)
+    Before the fence its request may still arrive; after a day an entry that ended unfilled may be forgotten, and one
+    whose id the exchange said to know may be there and not be shown. (A stop or an exit that rests nowhere and has no
+    execution is gone either way, and its position must be looked after.)
     """
     assert order.sent_at is not None, "an UNKNOWN order has been sent"
     fence = order.sent_at + timedelta(seconds=work.desk.exchange.recv_window_s + FENCE_MARGIN_S)
-    is_remembered = found.at < order.sent_at + RETENTION_OF_UNFILLED
-    return found.at > fence and (is_remembered or order.role is not Role.ENTRY)
+    is_certain = found.at < order.sent_at + RETENTION_OF_UNFILLED and order.reason != ID_TAKEN
+    return found.at > fence and (is_certain or order.role is not Role.ENTRY)
 
 
 def take_report(work: Work, order: Order, report: OrderReport) -> Seen:

@@ -391,3 +391,13 @@ def test_entry_without_an_answer_that_all_views_show_late_is_entered_once(world:
     assert told.exit_code == 0
     assert settle(world, faults) == []
     assert len([o for o in truth(world).orders if "-entry" in o.link]) == 1
+
+
+def test_stop_whose_id_is_an_older_order_s_is_placed_under_the_next(world: World, faults: Faults) -> None:
+    faults.on("place_order", code(170141), link="stop1")
+
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+
+    assert told.exit_code == 0
+    assert live_stops(world) == ["bb-test01-1-stop2"]
+    assert settle(world, faults) == []
