@@ -13,7 +13,6 @@ import gc
 import importlib
 import json
 import os
-import pkgutil
 import signal
 import subprocess
 import sys
@@ -210,13 +209,25 @@ def _become(wanted: Mapping[str, Any]) -> None:
     sys.stdin = Path(os.devnull).open()  # noqa: SIM115  # Forget what the parent has read ahead.
 
 
-def _warm() -> None:
-    import botbox_cli
+WARM = (
+    *(
+        "botbox_cli.bootstrap",
+        "botbox_cli.exchange.bybit",
+        "botbox_cli.storage.store",
+        "botbox_cli.storage.candles",
+    ),
+    *("botbox_cli.cli.app", "botbox_cli.cli.confirm", "botbox_cli.cli.documents", "botbox_cli.cli.passes"),
+    *("botbox_cli.cli.render", "botbox_cli.exchange.paper.bundled", "botbox_cli.exchange.paper.transport"),
+    *("botbox_cli.exchange.paper.replay", "botbox_cli.exchange.paper.store", "botbox_cli.faultpoint"),
+    *(f"botbox_cli.services.{name}" for name in ("close", "decide", "execute", "flatten", "halt", "monitor")),
+    *(f"botbox_cli.services.{name}" for name in ("propose", "reconcile", "record", "scan", "trades")),
+    *("pybit.unified_trading", "requests", "tenacity", "numpy"),
+)
+"""What a command imports when it comes to it; what is missing here is only imported each time."""
 
-    for module in pkgutil.walk_packages(botbox_cli.__path__, "botbox_cli."):
-        if "__main__" not in module.name and "migrations" not in module.name:
-            importlib.import_module(module.name)
-    for name in ("pybit.unified_trading", "requests", "tenacity", "numpy", "rich.table"):
+
+def _warm() -> None:
+    for name in WARM:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
