@@ -288,7 +288,8 @@ def _bybit(
     session = s.open_session(asked, clock)
     stack.callback(session.close)
     asker: s.Session = session if faultpoint is None else faultpoint.around_requests(session)
-    return BybitExchange(asker, clock, secrets=asked.secrets)
+    is_far = paper is None and faultpoint is None  # numbered steps come one after another
+    return BybitExchange(asker, clock, secrets=asked.secrets, is_far=is_far)
 
 
 def paper_exchange(

@@ -59,6 +59,15 @@ class OrderRequest:
     is_leverage: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What an entry must know of the exchange; `instrument` and `quote` are None for a pair that is not traded."""
+
+    instrument: Instrument | None
+    quote: Quote | None
+    wallet: dict[str, Balance]
+
+
 class Exchange(Protocol):
     """Bybit v5 spot, in botbox's words."""
 
@@ -89,6 +98,10 @@ class Exchange(Protocol):
 
     def wallet(self) -> dict[str, Balance]:
         """Return non-zero balances by coin; an absent coin is zero."""
+        ...
+
+    def outlook(self, symbol: str) -> Outlook:
+        """Return rules, prices and wallet, asked for at the same time where the way to the exchange is long."""
         ...
 
     def fee_rate(self, symbol: str) -> Decimal:
@@ -123,8 +136,10 @@ class Exchange(Protocol):
         """Return all orders alive on the exchange (all kinds, all symbols), ours and others."""
         ...
 
-    def order_fills(self, symbol: str, order_link_id: str, *, since: datetime) -> list[Fill]:
-        """Return all executions of one order, oldest first."""
+    def order_fills(
+        self, symbol: str, order_link_id: str, *, since: datetime, qty: Decimal | None = None
+    ) -> list[Fill]:
+        """Return all executions of one order, oldest first; the search ends early once they add up to `qty`."""
         ...
 
     def fills_since(self, since: datetime) -> list[Fill]:

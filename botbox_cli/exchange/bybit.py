@@ -15,7 +15,7 @@ from botbox_cli.domain.order import OrderReport, ReportStatus, parse_order_link_
 from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable
 from botbox_cli.exchange import codes, wire
 from botbox_cli.exchange.codes import Request
-from botbox_cli.ports import Look, OrderRequest
+from botbox_cli.ports import Look, OrderRequest, Outlook
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -56,6 +56,10 @@ _CENT = Decimal("0.01")
 log = logging.getLogger(__name__)
 
 
+def _never(_rows: list[wire.Row]) -> bool:
+    return False
+
+
 class BybitExchange:
     """Bybit v5 spot, category `spot`, unified account.
 
@@ -65,6 +69,7 @@ class BybitExchange:
         session: Sends one request a call, raises what pybit raises (see `session.Session`).
         recv_window_s: How late after its timestamp the exchange still takes a request.
         secrets: Texts that may appear in no error.
+        is_far: Whether requests take long enough that independent ones are worth sending side by side.
     """
 
     def __init__(
@@ -74,11 +79,13 @@ class BybitExchange:
         *,
         recv_window_s: float = 5.0,
         secrets: Sequence[str] = (),
+        is_far: bool = False,
     ) -> None:
         self.recv_window_s = recv_window_s
         self._session = session
         self._clock = clock
         self._secrets = tuple(secrets)
+        self._is_far = is_far
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -126,6 +133,17 @@ class BybitExchange:
 
     def wallet(self) -> dict[str, Balance]:
         return self._read(lambda: self._session.get_wallet_balance(accountType="UNIFIED"), wire.balances)
+
+    def outlook(self, symbol: str) -> Outlook:
+        if not self._is_far:
+            return _outlook(symbol, self.instruments(symbol), self.quotes([symbol]), self.wallet())
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(2) as pool:
+            instruments = pool.submit(self.instruments, symbol)
+            quotes = pool.submit(self.quotes, [symbol])
+            wallet = self.wallet()
+        return _outlook(symbol, instruments.result(), quotes.result(), wallet)
 
     def fee_rate(self, symbol: str) -> Decimal:
         """Return the taker fee as a fraction; the usual one where the exchange does not offer the question."""
@@ -220,9 +238,15 @@ class BybitExchange:
         reports = {report.exchange_order_id: report for report in self._parsed(rows, _readable_orders)}
         return [report for report in reports.values() if report.status is ReportStatus.LIVE]
 
-    def order_fills(self, symbol: str, order_link_id: str, *, since: datetime) -> list[Fill]:
+    def order_fills(
+        self, symbol: str, order_link_id: str, *, since: datetime, qty: Decimal | None = None
+    ) -> list[Fill]:
         mine = {"category": "spot", "symbol": symbol, "orderLinkId": order_link_id}
-        return self._parsed(self._executions(since - CLOCK_MARGIN, mine), wire.fills)
+
+        def is_enough(rows: list[wire.Row]) -> bool:
+            return qty is not None and sum(f.qty for f in self._parsed(rows, wire.fills)) >= qty
+
+        return self._parsed(self._executions(since - CLOCK_MARGIN, mine, is_enough), wire.fills)
 
     def fills_since(self, since: datetime) -> list[Fill]:
         fills = self._parsed(self._executions(since, {"category": "spot"}), wire.fills)
@@ -246,12 +270,16 @@ class BybitExchange:
                 raise
         return max(found, key=_finality, default=None)
 
-    def _executions(self, since: datetime, params: Params) -> list[wire.Row]:
+    def _executions(
+        self, since: datetime, params: Params, is_enough: Callable[[list[wire.Row]], bool] = _never
+    ) -> list[wire.Row]:
         """Return execution rows from `since` on, as far as they are kept; of one order, if `params` name one."""
         rows: list[wire.Row] = []
         for span in _spans_forward(since, self._clock.now()):
             for page in self._pages(self._session.get_executions, {**params, **span, "limit": FILLS_LIMIT}):
                 rows += _of_order(page, params)
+                if is_enough(rows):
+                    return rows
         return rows
 
     # -- requests
@@ -301,6 +329,15 @@ class BybitExchange:
             return parse(body)
         except wire.WireError as e:
             raise codes.malformed(codes.scrub(str(e), self._secrets), request) from e
+
+
+def _outlook(
+    symbol: str,
+    instruments: Mapping[str, Instrument],
+    quotes: Mapping[str, Quote],
+    wallet: dict[str, Balance],
+) -> Outlook:
+    return Outlook(instruments.get(symbol), quotes.get(symbol), wallet)
 
 
 def _page(body: Any) -> Page:

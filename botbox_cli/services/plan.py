@@ -14,7 +14,7 @@ from botbox_cli.domain.setup import LIVING, Direction, Setup, SetupSource, Setup
 from botbox_cli.domain.sizing import Sizing, size
 from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
 from botbox_cli.errors import BotboxError, Conflict, Denied, NotFound
-from botbox_cli.ports import Books
+from botbox_cli.ports import Books, Outlook
 from botbox_cli.services.book import books_of
 from botbox_cli.services.brakes import (
     check_day_loss,
@@ -58,6 +58,7 @@ class Planner:
     instrument: Instrument
     quote: Quote
     sizing: Sizing
+    outlook: Outlook
     drift_r: Decimal = ZERO
 
     def __init__(self, desk: Desk, setup: Setup, *, accept_price: bool) -> None:
@@ -131,7 +132,8 @@ class Planner:
 
     def _check_instrument(self) -> str:
         desk = self.desk
-        found = desk.exchange.instruments(self.setup.symbol).get(self.setup.symbol)
+        self.outlook = desk.exchange.outlook(self.setup.symbol)
+        found = self.outlook.instrument
         if found is None:
             raise Denied(
                 f"{self.setup.symbol} is not tradable on the exchange now (halted, delisted or unknown)",
@@ -149,7 +151,7 @@ class Planner:
         return f"tick {plain(found.tick_size)}, lot {plain(found.lot_size)}, least value {plain(found.min_value)}"
 
     def _check_price(self) -> str:
-        quote = self.desk.exchange.quotes([self.setup.symbol]).get(self.setup.symbol)
+        quote = self.outlook.quote
         if quote is None:
             raise NotFound(f"the exchange gives no price for {self.setup.symbol}")
         self.quote = quote
@@ -182,7 +184,7 @@ class Planner:
 
     def _check_size(self) -> str:
         desk, policy = self.desk, self.desk.policy
-        wallet = desk.exchange.wallet()
+        wallet = self.outlook.wallet
         balance = wallet.get(self.instrument.quote_coin)
         total, free = (balance.total, balance.free) if balance else (ZERO, ZERO)
         base_coin = self.instrument.base_coin

@@ -115,7 +115,9 @@ def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
     trade = (book := work.read()).trade
     fills: list[Fill] = []
     if _wants_fills(order, report, book.filled(order)):
-        fills = desk.exchange.order_fills(order.symbol, order.order_link_id, since=order.created_at)
+        fills = desk.exchange.order_fills(
+            order.symbol, order.order_link_id, since=order.created_at, qty=report.filled_qty
+        )
         fills = with_fee_values(desk, trade, [f for f in fills if f.order_link_id == order.order_link_id])
     work.renew()
     instrument = instrument_of(desk, trade.symbol)
