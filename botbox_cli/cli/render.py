@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from botbox_cli.services.monitor import MonitorResult
     from botbox_cli.services.record import RecordResult
     from botbox_cli.services.scan import ScanResult
+    from botbox_cli.services.similar import Tally
     from botbox_cli.services.trades import OrderView, TradeView
 
 _PRICE_DIGITS = Context(prec=8)
@@ -116,6 +118,7 @@ def setup_card(console: Console, card: Card) -> None:
         drift = f"{amount(console, card.drift_r, sign=True)} R against the entry"
         facts.append(("price now", f"{card.quote.bid} / {card.quote.ask}, {drift}"))
     facts += _size_facts(console, card)
+    facts += evidence_facts(card)
     facts += [("refused now", f"{e.message}; {e.hint}" if e.hint else e.message) for e in card.against]
     _facts(console, facts)
 
@@ -135,6 +138,46 @@ def _size_facts(console: Console, card: Card) -> list[tuple[str, str]]:
         ("size now", f"{price(console, s.qty)} for {amount(console, s.value)}"),
         ("risk now", f"{risk}, bound by {s.limited_by.replace('_', ' ')}"),
     ]
+
+
+def evidence_facts(card: Card) -> list[tuple[str, str]]:
+    """Return what came of setups like this one, and what has changed since its candle."""
+    facts = []
+    past, changes = card.past, card.changes
+    if past is not None:
+        facts.append(("like it", f"{past.rule}, {past.kind}, regime {past.regime_band}"))
+        facts.append((card.setup.symbol, _tally_text(past.symbol)))
+        left_out = f" ({past.left_out} more not counted yet)" if past.left_out else ""
+        facts.append((f"{past.all_symbols.symbols} symbols", _tally_text(past.all_symbols) + left_out))
+    if card.past_error is not None:
+        facts.append(("like it", f"not known: {card.past_error.message}"))
+    if changes is not None and changes.candles:
+        pairs = (("RSI", changes.rsi), ("volume", changes.volume_ratio), ("regime", changes.regime_ratio))
+        moved = ", ".join(
+            f"{name} {then:.4g} to {now:.4g}" for name, (then, now) in pairs if not math.isnan(now)
+        )
+        close = f"close {changes.close[0]:.8g} to {changes.close[1]:.8g}"
+        facts.append(("since then", f"{changes.candles} candles: {close}, {moved}"))
+    return facts
+
+
+def _tally_text(tally: Tally) -> str:
+    s = tally.summary
+    if s is None or s.hit_rate is None or s.expectancy is None:
+        return f"{tally.n} ended, too few for a rate (30)" if tally.n else "none ended before"
+    text = f"{tally.n} ended: {s.hit_rate:.0%} hit"
+    if s.hit_low is not None and s.hit_high is not None:
+        text += f" ({s.hit_low:.0%} to {s.hit_high:.0%})"
+    text += f", {s.expectancy:+.2f} R each"
+    if s.expectancy_low is not None and s.expectancy_high is not None:
+        text += f" ({s.expectancy_low:+.2f} to {s.expectancy_high:+.2f})"
+    return f"{text}, net; median {tally.median_hours:g} h, worst run {s.worst_run} losses"
+
+
+def evidence_lines(console: Console, card: Card) -> None:
+    """Tell a person who decides what came of setups like this one."""
+    for name, text in evidence_facts(card):
+        console.say(f"{name}: {text}")
 
 
 def setup_chart(console: Console, candles: CandleStore, venue: Venue, setup: Setup) -> None:

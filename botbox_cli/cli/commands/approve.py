@@ -28,14 +28,21 @@ def approve(
     """
     from botbox_cli.cli.commands.execute import trade_setup
     from botbox_cli.cli.documents import outcome_document
+    from botbox_cli.cli.person import decider
+    from botbox_cli.cli.render import evidence_lines
     from botbox_cli.services import decide
+    from botbox_cli.services.card import card, card_facts
 
     session = begin(ctx, as_json, env_file)
     number = checked_id(setup_id, "setup", "setups")
     if execute:
         return trade_setup(session, number, yes=yes, accept_price=accept_price, approve=True, note=note)
     with session.wired() as wiring:
-        setup = decide.approve(wiring.desk(), number, note=note)
+        desk = wiring.desk()
+        seen = card(desk, number)
+        if not as_json:
+            evidence_lines(session.console, seen)
+        setup = decide.approve(desk, number, note=note, shown={**decider(), **card_facts(seen)})
     if as_json:
         session.console.document(outcome_document(setup, None, None, success=True))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,12 +55,29 @@ def trade_setup(
         if must_ask:
             plan = service.plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
             ask(session, entry_lines(session, plan))
-        outcome = service.execute(desk, setup_id, accept_price=accept_price, approve=approve, note=note)
+        shown = _evidence(session, desk, setup_id) if approve else None
+        outcome = service.execute(
+            desk, setup_id, accept_price=accept_price, approve=approve, note=note, shown=shown
+        )
     if session.console.as_json:
         session.console.document(_document(outcome))
     else:
         _report(session, outcome)
     return 0 if outcome.error is None else outcome.error.exit_code
+
+
+def _evidence(session: Session, desk: Desk, setup_id: int) -> dict[str, Any]:
+    """Show what came of setups like this one, and return it for the log."""
+    from botbox_cli.cli.person import decider
+    from botbox_cli.cli.render import evidence_lines
+    from botbox_cli.services.card import Card, statistics_facts, statistics_of
+
+    with desk.store.read(desk.account) as books:
+        setup = books.setup(setup_id)
+    past, error = statistics_of(desk, setup)
+    if not session.console.as_json:
+        evidence_lines(session.console, Card(setup, None, None, None, (), past, error))
+    return {**decider(), "statistics": statistics_facts(past)}
 
 
 def _trade_approved(session: Session, *, yes: bool) -> int:

@@ -24,11 +24,13 @@ def reject(
       botbox reject 1 --reason "news tonight"
     """
     from botbox_cli.cli.documents import setup_document
+    from botbox_cli.cli.person import decider
     from botbox_cli.services import decide
 
     session = begin(ctx, as_json, env_file)
     with session.wired() as wiring:
-        setup = decide.reject(wiring.desk(), checked_id(setup_id, "setup", "setups"), reason=reason)
+        desk, number = wiring.desk(), checked_id(setup_id, "setup", "setups")
+        setup = decide.reject(desk, number, reason=reason, shown=decider())
     if as_json:
         session.console.document({"setup": setup_document(setup)})
     else:

@@ -17,21 +17,15 @@ def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_fil
     """
     from botbox_cli.cli.documents import error_document, setup_document
     from botbox_cli.cli.render import setup_card, setup_chart
-    from botbox_cli.services.card import card
-    from botbox_cli.services.plan import sizing_facts
+    from botbox_cli.services.card import card, card_facts
 
     session = begin(ctx, as_json, env_file)
     with session.wired() as wiring:
         found = card(wiring.desk(), checked_id(setup_id, "setup", "setups"))
         if as_json:
-            session.console.document(
-                {
-                    "setup": setup_document(found.setup),
-                    "sizing": None if found.sizing is None else sizing_facts(found.sizing),
-                    "statistics": None,
-                    "against": [error_document(e) for e in found.against],
-                }
-            )
+            facts = card_facts(found)
+            facts["against"] = [error_document(e) for e in found.against]
+            session.console.document({"setup": setup_document(found.setup), **facts})
             return
         setup_card(session.console, found)
         setup_chart(session.console, wiring.candles, wiring.venue, found.setup)
