@@ -190,11 +190,18 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         is_there = (
             report is not None and report.status is ReportStatus.LIVE and fits(stop, report, trade, qty)
         )
-        if is_there and not _is_passed_over(work, stop, price):
+        if is_there and not is_through(trade, price):
             return []
+        if is_there:
+            # It should have fired: the list of the pass may be older than the price, so the order is asked for.
+            settle_stop(work, stop)
+            if not work.read().find(stop.order_link_id).is_open:
+                return _keep_on(work, price, snapshot, act=act)
+            if not _is_passed_over(work, stop):
+                return []
         note = f"the stop on the exchange was not the one that the books want ({_words(report)}); it was replaced"
         clear_stops(work)
-        return [note, *_keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)]
+        return [note, *_keep_on(work, price, snapshot, act=act)]
     if not instrument.is_sellable(qty, price):
         _give_up_dust(work)
     elif is_through(trade, price):
@@ -204,18 +211,18 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     return []
 
 
-def _is_passed_over(work: Work, stop: Order, price: Decimal) -> bool:
-    """Tell whether the price is through a stop that does not fire: it waits for the other side.
+def _keep_on(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
+    """Look after a trade whose stop has just gone, unless it went because it was the exit."""
+    if work.read().trade.status is not TradeStatus.OPEN:
+        return []
+    return _keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)
 
-    Price and order are asked for anew: a stop that is just firing has begun to fill, or is not there any more.
-    """
-    trade = work.read().trade
-    if not is_through(trade, price):
-        return False
-    quote = work.desk.exchange.quotes([trade.symbol]).get(trade.symbol)
-    report = _row_of(work, stop)
-    is_idle = report is not None and report.status is ReportStatus.LIVE and report.filled_qty == 0
-    return is_idle and quote is not None and is_through(trade, quote.last)
+
+def _is_passed_over(work: Work, stop: Order) -> bool:
+    """Tell whether a stop that is alive does not fire although the price is through it: it waits for the other side."""
+    book = work.read()
+    quote = work.desk.exchange.quotes([book.trade.symbol]).get(book.trade.symbol)
+    return not book.filled(stop) and quote is not None and is_through(book.trade, quote.last)
 
 
 def _row_of(work: Work, order: Order) -> OrderReport | None:

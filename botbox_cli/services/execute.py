@@ -226,24 +226,25 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
         if book.trade.status is TradeStatus.OPENING:
             return entry_in_doubt(book)
         _protect(work)
-    except Conflict as e:
-        return _taken_over(work, e)
+    except (StopMissing, OutcomeUnknown) as e:
+        return e
     except StorageError:
         raise
     except BotboxError as e:
-        return e
+        return _truth_after(work, e)
     return None
 
 
-def _taken_over(work: Work, conflict: Conflict) -> BotboxError | None:
-    """Return the truth about an entry whose trade another process has taken meanwhile."""
+def _truth_after(work: Work, error: BotboxError) -> BotboxError | None:
+    """Return what is true of an entry after something else went wrong, or another process has taken its trade."""
     book = work.read()
-    if book.trade.status is TradeStatus.OPENING:
-        return entry_in_doubt(book)
-    if book.trade.status is TradeStatus.FAILED:
-        return conflict
-    if book.trade.status is TradeStatus.OPEN and not book.open_orders:
-        return StopMissing(f"trade {book.trade.id} has no stop yet; {conflict.message}", conflict.hint)
+    match book.trade.status:
+        case TradeStatus.OPENING if isinstance(error, Conflict):
+            return entry_in_doubt(book)
+        case TradeStatus.OPENING | TradeStatus.FAILED:
+            return error
+        case TradeStatus.OPEN if not book.ways_out:
+            return StopMissing(f"trade {book.trade.id} has no stop yet: {error.message}", error.hint)
     return None
 
 
