@@ -476,15 +476,15 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
             return [f"{says} (refused), but {entered} was accepted"]
         case 5 if told.command == "execute" and _entry_filled(case, told):
             return [f"{says} (rejected), but the entry of trade {told.trade_id} filled"]
-        case 5 if told.command == "close" and _last_booked_exit(case, told) in filled:
-            return [f"{says} (rejected), but {filled} filled"]
+        case 5 if told.command == "close" and (last := _last_exit(case, told)) in filled:
+            return [f"{says} (rejected), but {last} filled"]
         case 6 if told.command == "execute" and truth.of_trade(
             case.installation, told.trade_id or 0, "entry"
         ):
             return [
                 f"{says} (certainly not placed), but the entry of trade {told.trade_id} is on the exchange"
             ]
-        case 6 if told.command == "close" and (last := _last_booked_exit(case, told)) in case.truth.by_link:
+        case 6 if told.command == "close" and (last := _last_exit(case, told)) in accepted:
             return [f"{says} (certainly not placed), but {last} was accepted"]
         case 10 if trade is not None and _is_read_back(case, trade):
             return [f"{says} (no stop), but trade {trade.id} has one that was read back"]
@@ -527,6 +527,6 @@ def _is_read_back(case: Case, trade: Trade) -> bool:
     return bool(qty) and not trade.detail and not stop_fault(case, trade, qty, alive)
 
 
-def _last_booked_exit(case: Case, told: Told) -> str | None:
+def _last_exit(case: Case, told: Told) -> str | None:
     exits = [o.order_link_id for o in case.orders.get(told.trade_id or 0, ()) if o.role is Role.EXIT]
     return exits[-1] if exits else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,13 +14,15 @@ from typing import Any
 
 from botbox_cli.domain.account import Mode, Venue
 from botbox_cli.domain.setup import Direction, Setup, SetupSource, SetupStatus
-from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
+from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import BotboxError, gravest
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.exchange.paper.direct import DirectSession
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.faults import FaultyExchange
+from botbox_cli.exchange.paper.instrument import Instrument
 from botbox_cli.exchange.paper.limits import LimitRules
+from botbox_cli.exchange.paper.market import Book, made_book
 from botbox_cli.exchange.paper.protocol import to_ms
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.store import MemoryBooks
@@ -79,6 +81,22 @@ class TaskClock:
             self._clock.sleep(seconds)
 
 
+class SimMarket(ScriptedMarket):
+    """Scripted prices whose book has levels of the same worth in every symbol, however small its price."""
+
+    def __init__(self, prices: Mapping[str, Decimal], worth: Decimal | None) -> None:
+        super().__init__(prices)
+        self._worth = worth
+
+    def book(self, instrument: Instrument, at_ms: int, last: Decimal | None = None) -> Book:
+        price = last if last is not None else self.last(instrument.symbol, at_ms)
+        if self._worth is None or price is None:
+            return super().book(instrument, at_ms, last)
+        step = instrument.base_step
+        depth = max(step, (self._worth / price / step).to_integral_value() * step)
+        return made_book(instrument, price, self.spread_ticks, depth)
+
+
 class Day:
     """A day of one seed. `trace` gets a line for each thing that happens."""
 
@@ -89,9 +107,7 @@ class Day:
         self.weather: Weather = weather_of(self.rng)
         self.result = DayResult(seed)
         self.clock = ManualClock(START)
-        self.market = ScriptedMarket(
-            {s: START_PRICES[s] for s in self.weather.symbols}, depth=self.weather.depth
-        )
+        self.market = SimMarket({s: START_PRICES[s] for s in self.weather.symbols}, self.weather.depth)
         opening = {"USDT": self.weather.balance}
         for symbol in self.weather.own_coins:
             opening[symbol.removesuffix("USDT")] = Decimal(500) / START_PRICES[symbol]
@@ -117,6 +133,7 @@ class Day:
         self._depth = 0
         self._disturbed = 0
         self._is_calm = False
+        self._is_halted = False
 
     def run(self) -> DayResult:
         """Live the day and judge it."""
@@ -146,7 +163,7 @@ class Day:
 
     def _event(self) -> None:
         rng = self.rng
-        self._let_time_pass(rng.choice((1, 5, 20, 60, 60, 300)))
+        self._let_time_pass(rng.choice((2, 60, 300, 600, 900, 1800)))
         draw = rng.random()
         if draw < self.weather.hand_rate:
             self.result.counts["hand"] += 1
@@ -199,24 +216,30 @@ class Day:
         with self.store.read(self.account) as books:
             return list(books.trades())
 
+    def _living(self) -> list[Trade]:
+        with self.store.read(self.account) as books:
+            return list(books.trades(LIVING_TRADES))
+
     # -- commands
 
     def _command(self) -> Callable[[Desk], Told]:
         """Choose what somebody types next."""
         rng = self.rng
-        living = [t for t in self._trades() if t.status in LIVING_TRADES]
+        living = self._living()
+        if self._is_halted and rng.random() < 0.5:
+            return self._halt_or_resume
         draw = rng.random()
-        if draw < 0.4 or (not living and draw < 0.75):
+        if draw < 0.5 or (not living and draw < 0.85):
             setup_id = self._propose()
             return lambda desk: self._execute(desk, setup_id)
-        if draw < 0.43:
+        if draw < 0.52:
             return self._execute_approved
-        if draw < 0.55 and living:
+        if draw < 0.6 and living:
             trade_id = rng.choice(living).id
             return lambda desk: self._close(desk, trade_id)
-        if draw < 0.58:
+        if draw < 0.61:
             return self._reconcile
-        if draw < 0.6:
+        if draw < 0.615:
             return self._halt_or_resume
         return self._monitor
 
@@ -224,7 +247,7 @@ class Day:
         """Make a setup at the present price, or take one that still waits."""
         rng = self.rng
         with self.store.read(self.account) as books:
-            waiting = [s.id for s in books.setups([SetupStatus.APPROVED])]
+            waiting = [s.id for s in books.setups([SetupStatus.APPROVED]) if self._is_fresh(s)]
         if waiting and rng.random() < 0.5:
             return int(rng.choice(waiting))
         symbol = rng.choice(self.weather.symbols)
@@ -232,6 +255,9 @@ class Day:
         setup = self._setup_of(symbol, self._last(symbol), now)
         with self.store.write(self.account) as books:
             return int(books.add_setup(setup).id)
+
+    def _is_fresh(self, setup: Setup) -> bool:
+        return setup.stop_loss < self._last(setup.symbol) < setup.take_profit_1 and setup.expires_at > self.clock.now()
 
     def _setup_of(self, symbol: str, last: Decimal, now: datetime) -> Setup:
         rng, tick = self.rng, self._rules(symbol).tick
@@ -286,6 +312,7 @@ class Day:
     def _halt_or_resume(self, desk: Desk) -> Told:
         if not resume(desk.store, desk.account, desk.clock):
             halt(desk.store, desk.account, desk.clock, reason="")
+        self._is_halted = not self._is_halted
         return Told("halt", 0)
 
     # -- processes
@@ -323,7 +350,8 @@ class Day:
             self._say(f"{token} is killed")
             return
         except BotboxError as e:
-            told = Told("execute" if e.exit_code != 8 else "reconcile", e.exit_code)
+            told = Told("refused", e.exit_code)
+            self.result.counts[f"refused {e.code}"] += 1
         except Exception:  # noqa: BLE001  # A traceback is a finding like any other.
             self._blame([traceback.format_exc()], "a bug")
             return
@@ -339,8 +367,9 @@ class Day:
             case = glance(self.engine, self.store, self.account, told.trade_id)
             self._blame(judge_told(told, case, accepted=accepted), "told")
         elif told.command == "monitor" and told.exit_code == 0:
-            case = case_of(truth_of(self.engine), self.store, self.account)
-            self._blame(judge_pass(case), "after a pass with exit code 0")
+            for trade in self._living():
+                case = glance(self.engine, self.store, self.account, trade.id)
+                self._blame(judge_pass(case), "after a pass with exit code 0")
 
     def _step(self, process: Process, step: str) -> None:
         """Whatever may happen to a process between two of its steps."""

@@ -401,3 +401,37 @@ def test_stop_whose_id_is_an_older_order_s_is_placed_under_the_next(world: World
     assert told.exit_code == 0
     assert live_stops(world) == ["bb-test01-1-stop2"]
     assert settle(world, faults) == []
+
+
+def test_stop_that_a_stale_list_still_shows_is_asked_for_anew_once_the_price_is_through_it(
+    world: World, faults: Faults
+) -> None:
+    """It triggered and was rejected; the list of open orders is from before that."""
+    faults.on("place_order", first(lambda: ending(world, reject_reason="EC_Others")), link="stop2")
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    monitor(world.desk)
+    listed = world.session.get_open_orders(category="spot", limit=50)
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(5)
+    faults.on("get_open_orders", lambda send: listed)
+
+    result = monitor(world.desk)
+
+    assert exit_code_of(result) == 0
+    assert only_trade(world).status is TradeStatus.CLOSED
+    assert settle(world, faults) == []
+
+
+def test_entry_whose_emergency_exit_is_refused_but_whose_stop_is_back_is_a_success() -> None:
+    """BOTBOX_ON_STOP_FAILURE=close: the stop failed, so did the exit, and then the stop could be placed after all."""
+    with a_world(policy=Policy(close_when_stop_fails=True)) as world:
+        faults = Faults(world)
+        faults.on("place_order", code(170131), link="stop", times=3)
+        faults.on("place_order", code(170131), link="exit")
+
+        told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+
+        assert told.exit_code == 0
+        assert told.success
+        assert settle(world, faults) == []
