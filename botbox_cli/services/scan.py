@@ -19,6 +19,7 @@ from botbox_cli.domain.candle import INTERVALS, Interval, from_ms, to_ms
 from botbox_cli.domain.regime import REGIME_ATRS, REGIME_TIMEFRAME, TRENDING_ABOVE, Regime, read_regime
 from botbox_cli.domain.setup import Setup
 from botbox_cli.ports import CandleBatch, CandleStore, Clock, Exchange, Indicators, LogEntry, Store
+from botbox_cli.services.fingerprint import fingerprint
 from botbox_cli.services.invalidate import Invalidated, invalidate
 from botbox_cli.services.lookup import interval_of
 
@@ -87,7 +88,7 @@ def scan(
             skipped[symbol] = seen
         else:
             found.extend(seen)
-    detected, duplicates = _save(store, account, found, now)
+    detected, duplicates = _save(store, candle_store, account, found, now)
     for setup in duplicates:
         opened = f"{setup.candle_time:%Y-%m-%d %H:%M} UTC"
         detail = f"{setup.kind} of the candle of {opened} is stored already"
@@ -99,19 +100,21 @@ def scan(
 
 
 def _save(
-    store: Store, account: Account, found: Sequence[Setup], now: datetime
+    store: Store, candle_store: CandleStore, account: Account, found: Sequence[Setup], now: datetime
 ) -> tuple[list[Setup], list[Setup]]:
-    """Store setups; return those stored and those that were there already."""
+    """Store setups, each with the hash of what it was seen in; return the new ones and those that were there already."""
     if not found:
         return [], []
     new, known = [], []
+    seen_in = [fingerprint(candle_store, account.venue, setup) for setup in found]
     with store.write(account) as books:
-        for setup in found:
+        for setup, facts in zip(found, seen_in, strict=True):
             stored = books.add_setup(setup)
             if stored is None:
                 known.append(setup)
                 continue
-            books.log(LogEntry(now, "detected", f"{stored.kind} by {stored.rule}", setup_id=stored.id))
+            what = f"{stored.kind} by {stored.rule}"
+            books.log(LogEntry(now, "detected", what, setup_id=stored.id, data=facts))
             new.append(stored)
     return new, known
 
