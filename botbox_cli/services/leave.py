@@ -42,7 +42,7 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
             TradeStatus.CLOSING,
             close_reason="" if keep else reason,
         )
-        work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""))
+        work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""), price=plain(price))
     try:
         clear_stops(work)
         _sell_down(work, price, keep)
