@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
-from botbox_cli.domain.number import ceil_to_step, floor_to_step
+from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
 from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
@@ -44,8 +44,8 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         )
         work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""), price=plain(price))
     try:
-        clear_stops(work)
-        _sell_down(work, price, keep)
+        if clear_stops(work) or not _is_sold_by_hand(work):
+            _sell_down(work, price, keep)
     except Conflict:
         raise  # another process has the trade now: whatever is to be put back is its to put back
     except BotboxError:
@@ -75,7 +75,7 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
         try:
             sight = deliver(work, order, instrument, until=Seen.DONE, limit_s=max(9.0, work.budget.left_s()))
         except ExchangeRejected:
-            if not _was_sold_by_hand(work, book.position.held):
+            if not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
                 raise
             continue
         if sight.seen is not Seen.DONE:
@@ -83,9 +83,9 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
         _refused_without_fill(work, order)
 
 
-def _was_sold_by_hand(work: Work, held: Decimal) -> bool:
-    """Tell whether the exchange refused an exit because someone has sold (a part of) our coins; book that."""
-    return adopt_outside_sales(work, ()) or work.read().position.held != held
+def _is_sold_by_hand(work: Work) -> bool:
+    """Book what someone may have sold of our coins while no stop held them; tell whether that was all of them."""
+    return work.read().trade.status is TradeStatus.CLOSING and adopt_outside_sales(work, ())
 
 
 def _refused_without_fill(work: Work, order: Order) -> None:
