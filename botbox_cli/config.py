@@ -416,12 +416,21 @@ def _problem(
 ) -> ConfigError:
     name = str(next(iter(loc)))
     value = os.environ.get(name) or in_file.get(name, "")
-    shown = "" if name in SECRET_NAMES else f"={value.strip()!r}".replace("'", "")
+    shown = "" if name in SECRET_NAMES else f"={_showable(value.strip(), in_file)!r}".replace("'", "")
     where = "the environment" if os.environ.get(name) else str(path)
     wanted = str(ctx.get("error", "another value"))
     return ConfigError(
         f"{name}{shown} is not valid: it must be {wanted}", f"correct {name} in {where}", code="setting"
     )
+
+
+def _showable(value: str, in_file: Mapping[str, str]) -> str:
+    """Return a value without what is secret in it: a password in a URL, or a key that was put in the wrong place."""
+    value = re.sub(r"//.*@", "//***@", value)
+    for name in KEY_NAMES:
+        key = os.environ.get(name) or in_file.get(name, "")
+        value = value.replace(key.strip() or "***", "***")
+    return value
 
 
 def _wrong_host(settings: Settings) -> ConfigError | None:

@@ -29,7 +29,9 @@ class Session:
     def wired(self, *, moves_money: bool = False) -> Iterator[Wiring]:
         """Open the database and what belongs to it (see `bootstrap.wired`)."""
         from botbox_cli import bootstrap
+        from botbox_cli.cli.warnings import show_warnings
 
+        show_warnings(self.console)
         with bootstrap.wired(self.settings, moves_money=moves_money) as wiring:
             self.console.hide([wiring.access.key, wiring.access.secret])
             yield wiring

@@ -95,8 +95,14 @@ class Stage(ABC):
             "BOTBOX_SYMBOLS": "BTCUSDT",
             "BOTBOX_TIMEFRAMES": "60",
             "NO_PROXY": "127.0.0.1",
+            **self.way,
             **self.settings,
         }
+
+    @property
+    @abstractmethod
+    def way(self) -> dict[str, str]:
+        """The settings that name the exchange."""
 
     def start(self, *argv: str, fault: str = "") -> Running:
         """Start a command; `fault` goes into BOTBOX_FAULTPOINT."""
@@ -231,10 +237,9 @@ class HttpStage(Stage):
         return self._market
 
     @property
-    def environment(self) -> dict[str, str]:
+    def way(self) -> dict[str, str]:
         who = identity(self.exchange_file)
         return {
-            **super().environment,
             "BOTBOX_MODE": "testnet",
             "BYBIT_ENDPOINT": self.host.sandbox.url,
             "BYBIT_API_KEY": who.api_key,
@@ -283,8 +288,8 @@ class PaperStage(Stage):
         return self._recorded
 
     @property
-    def environment(self) -> dict[str, str]:
-        return {**super().environment, "BOTBOX_MODE": "paper", "BOTBOX_MARKET": "replay"}
+    def way(self) -> dict[str, str]:
+        return {"BOTBOX_MODE": "paper", "BOTBOX_MARKET": "replay"}
 
     def copy(self, folder: Path) -> Self:
         shutil.copytree(self.folder, folder)
