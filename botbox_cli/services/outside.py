@@ -10,17 +10,19 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade, position_of
+from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade
 from botbox_cli.errors import Mismatch
 from botbox_cli.ports import Books
 from botbox_cli.services.book import (
     TradeBook,
     add_fills,
+    books_of,
     close_books,
     instrument_of,
     read_trade,
     with_fee_values,
 )
+from botbox_cli.services.late_fills import book_known_fills
 from botbox_cli.services.lease import Work
 
 PART = "/"
@@ -43,21 +45,26 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     instrument = instrument_of(desk, trade.symbol)
     balance = desk.exchange.wallet().get(trade.base_coin)
     total = balance.total if balance else ZERO
-    missing = _held_by_all(work, trade.base_coin) - total
-    if missing < instrument.lot_size:
-        return False
-    since = trade.entry_time or trade.created_at
-    sales = _foreign_sales(work, trade, [*recent, *desk.exchange.fills_since(since)])
-    sales = with_fee_values(desk, trade, sales)
+    with desk.store.read(desk.account) as books:
+        if _held_by_all(books, trade.base_coin) - total < instrument.lot_size:
+            return False
+    fills = [*recent, *desk.exchange.fills_since(trade.entry_time or trade.created_at)]
+    book_known_fills(
+        desk, fills
+    )  # What botbox itself has sold, and nobody has booked yet, is no sale by hand.
+    sales = with_fee_values(desk, trade, _foreign_sales(work, trade, fills))
     work.renew()
     with desk.store.write(desk.account) as books:
-        _book_sales(books, work, sales, missing)
+        # Reckoned anew: another process may just have booked a part of the same sale for another trade.
+        missing = _held_by_all(books, trade.base_coin) - total
+        if missing >= instrument.lot_size:
+            missing -= _book_sales(books, work, sales, missing)
         book = read_trade(books, work.trade_id)
         if instrument.floor_qty(book.position.held) <= 0:
-            close_books(books, book, desk.clock.now(), SOLD_OUTSIDE)
+            books.update_trade(trade.id, close_reason="")
+            close_books(books, read_trade(books, trade.id), desk.clock.now(), SOLD_OUTSIDE)
             return True
-    short = missing - sum((f.qty for f in sales), ZERO)
-    if short >= instrument.lot_size:
+    if missing >= instrument.lot_size:
         raise Mismatch(
             f"trade {trade.id} holds {book.position.held} {trade.base_coin} by the books, "
             f"but the account has only {total}",
@@ -66,35 +73,21 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     return False
 
 
-def _held_by_all(work: Work, coin: str) -> Decimal:
-    desk = work.desk
-    with desk.store.read(desk.account) as books:
-        trades = [
-            t for t in books.trades(LIVING_TRADES) if t.base_coin == coin and t.direction is Direction.LONG
-        ]
-        orders, fills = books.orders([t.id for t in trades]), books.fills([t.id for t in trades])
-    held = ZERO
-    for trade in trades:
-        own = [o for o in orders if o.trade_id == trade.id]
-        links = {o.order_link_id for o in own}
-        held += position_of(trade, own, [f for f in fills if f.order_link_id in links]).held
-    return held
+def _held_by_all(books: Books, coin: str) -> Decimal:
+    trades = [t for t in books.trades(LIVING_TRADES) if t.base_coin == coin and t.direction is Direction.LONG]
+    return sum((book.position.held for book in books_of(books, trades)), ZERO)
 
 
 def _foreign_sales(work: Work, trade: Trade, fills: Iterable[Fill]) -> list[Fill]:
-    """Return what nobody has claimed yet of executions that sold this coin since the entry and are not botbox's."""
+    """Return the executions that sold this coin since the entry and are not botbox's, oldest first."""
     since = trade.entry_time or trade.created_at
     found: dict[str, Fill] = {}
     with work.desk.store.read(work.desk.account) as books:
-        claimed = _claimed(books, trade.symbol)
         for fill in fills:
             if fill.symbol != trade.symbol or fill.side is not Side.SELL or fill.executed_at < since:
                 continue
-            if _is_ours(work, fill) or books.order_by_link_id(fill.order_link_id) is not None:
-                continue
-            left = fill.qty - claimed.get(fill.execution_id, ZERO)
-            if left > 0:
-                found[fill.execution_id] = _part_of(fill, left)
+            if not _is_ours(work, fill) and books.order_by_link_id(fill.order_link_id) is None:
+                found[fill.execution_id] = fill
     return sorted(found.values(), key=lambda f: f.executed_at)
 
 
@@ -113,20 +106,25 @@ def _is_ours(work: Work, fill: Fill) -> bool:
     return parsed is not None and parsed[0] == work.desk.store.installation
 
 
-def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -> None:
-    """Add foreign sales to the trade as exits, up to what is missing and held; a last one may count in part."""
-    left = min(missing, read_trade(books, work.trade_id).position.held)
+def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -> Decimal:
+    """Add what nobody has claimed yet of foreign sales to the trade as exits, up to what is missing and held.
+
+    Returns how much that was. The last sale may count in part.
+    """
+    book = read_trade(books, work.trade_id)
+    wanted = left = min(missing, book.position.held)
+    claimed = _claimed(books, book.trade.symbol)
     parts: dict[str, list[Fill]] = {}
     for fill in sales:
-        if left <= 0:
-            break
-        part = _part_of(fill, min(left, fill.qty))
-        parts.setdefault(fill.order_link_id, []).append(part)
-        left -= part.qty
+        qty = min(left, fill.qty - claimed.get(fill.execution_id, ZERO))
+        if qty > 0:
+            parts.setdefault(fill.order_link_id, []).append(_part_of(fill, qty))
+            left -= qty
     for fills in parts.values():
         order = _foreign_order(read_trade(books, work.trade_id), fills)
         books.add_order(order)
         add_fills(books, [_claim(f, order) for f in fills], work.desk.clock.now(), work.trade_id)
+    return wanted - left
 
 
 def _part_of(fill: Fill, qty: Decimal) -> Fill:

@@ -152,20 +152,25 @@ def _missing(work: Work, cause: BotboxError | None) -> StopMissing:
     return StopMissing(message, hint)
 
 
-def clear_stops(work: Work) -> None:
+def clear_stops(work: Work) -> bool:
     """Cancel every open stop of the trade and see each one gone, its fills booked.
+
+    Returns:
+        Whether a stop held the coins until this very cancel; else someone may have sold them meanwhile.
 
     Raises:
         OutcomeUnknown: A stop can't be seen gone; nothing may be sold beside it.
     """
-    for order in [o for o in work.read().open_orders if o.role is Role.STOP]:
-        _clear(work, order)
+    stops = [o for o in work.read().open_orders if o.role is Role.STOP]
+    were_alive = [_clear(work, order) for order in stops]
+    return any(were_alive)
 
 
-def _clear(work: Work, order: Order) -> None:
+def _clear(work: Work, order: Order) -> bool:
+    """Cancel one stop and see it gone; tell whether it was alive until then."""
     if order.status is OrderStatus.INTENDED:
         mark_absent(work, order, "never sent")
-        return
+        return False
     desk = work.desk
     now = work.renew()
     with desk.store.write(desk.account) as books:
@@ -173,14 +178,16 @@ def _clear(work: Work, order: Order) -> None:
             order.order_link_id, [order.status], order.status, reason=CANCEL_ASKED, updated_at=now
         )
         work.log(books, "cancelling", f"stop {order.order_link_id}")
+    was_alive = False
     with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
         # Whatever the answer (OrderGone among them), the order's own state decides.
         desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=True)
+        was_alive = True
     sight = follow(
         work, order.order_link_id, until=Seen.DONE, limit_s=min(CANCEL_LIMIT_S, work.budget.left_s() + 1)
     )
     if sight.seen is Seen.DONE:
-        return
+        return was_alive
     order = work.read().find(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, "never reached the exchange")
@@ -191,6 +198,7 @@ def _clear(work: Work, order: Order) -> None:
             f"stop {order.order_link_id} of trade {work.trade_id} could not be cancelled for certain; nothing was sold",
             "run `botbox monitor --once`; if it stays so, look at the open orders on the exchange's website",
         )
+    return False
 
 
 def settle_stop(work: Work, order: Order) -> None:

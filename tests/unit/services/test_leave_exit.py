@@ -582,3 +582,32 @@ def test_close_sells_what_a_sale_by_hand_has_left(world: World) -> None:
     assert told.exit_code == 0
     assert only_trade(world).status is TradeStatus.CLOSED
     assert settle(world) == []
+
+
+def test_close_of_a_trade_whose_coins_were_all_sold_by_hand_says_so(world: World) -> None:
+    trade = open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, "0.016649")
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert only_trade(world).close_reason == SOLD_OUTSIDE
+    assert settle(world) == []
+
+
+def test_close_does_not_sell_the_coins_of_another_trade(world: World) -> None:
+    """A part of the first trade's coins was sold by hand; the second trade's coins must not make up for it."""
+    first_trade = open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, "0.01")
+    faults = Faults(world)
+    faults.on("place_order", code(170131), link="2-stop", times=999)
+    open_second = tell_execute(world.desk, world.add_setup().id)
+    faults.clear()
+
+    told = told_truly(world, lambda: tell_close(world.desk, first_trade.id))
+
+    assert open_second.exit_code == 10
+    assert told.exit_code == 0
+    assert settle(world, faults) == []
