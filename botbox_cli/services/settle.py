@@ -46,7 +46,9 @@ FORGOTTEN_AFTER_S = 60.0
 NOWHERE_MARKER = "nowhere:"
 CANCEL_ASKED = "cancel asked for by botbox"
 """Reason on an order whose cancel we asked for, to tell it from one that was cancelled by hand."""
-CANCEL_REST_LIMIT_S = 3.0
+CANCEL_REST_LIMIT_S = 4.0
+UNFILLED_LAG_S = 2.0
+"""An entry shown as ended without a fill is believed only this long after its end: fills may surface after it."""
 ID_TAKEN = "the exchange has known this id before"
 """Reason on an order whose very first send was answered so: it came twice, or the id is an older order's."""
 POLL_FIRST_S = 0.05
@@ -114,6 +116,8 @@ def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
     desk = work.desk
     trade = (book := work.read()).trade
     fills: list[Fill] = []
+    if _is_hasty_end(work, order, report):
+        return Seen.PENDING
     if _wants_fills(order, report, book.filled(order)):
         fills = desk.exchange.order_fills(
             order.symbol, order.order_link_id, since=order.created_at, qty=report.filled_qty
@@ -142,6 +146,14 @@ def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
     if status is not OrderStatus.WORKING:
         return Seen.DONE
     return Seen.LIVE if report.status is ReportStatus.LIVE else Seen.PENDING
+
+
+def _is_hasty_end(work: Work, order: Order, report: OrderReport) -> bool:
+    """Tell whether an entry was shown as cancelled without a fill only just now."""
+    if order.role is not Role.ENTRY or report.status is not ReportStatus.CANCELLED or report.filled_qty:
+        return False
+    ended_at = report.updated_at or order.sent_at or order.created_at
+    return work.desk.clock.now() < ended_at + timedelta(seconds=UNFILLED_LAG_S)
 
 
 def _wants_fills(order: Order, report: OrderReport, booked: Decimal) -> bool:
