@@ -113,7 +113,8 @@ _PRICES = ("entry_price", "stop", "take_profit_1", "take_profit_2", "tp1_price",
 
 def _trade_document(line: TradeLine) -> Document:
     document: Document = {}
-    for name, value in asdict(line).items():
+    for name in TradeLine.__slots__:
+        value = getattr(line, name)
         if name in _PRICES:
             document[name] = None if value is None else repr(value).removesuffix(".0")
         elif name in ("qty", "pnl", "fees"):

@@ -61,7 +61,7 @@ def cluster(address: str, job: Job) -> Iterator[Cluster]:
             "--cluster needs Dask, which is not installed", "pip install 'botbox[cluster]'", code="no_dask"
         ) from e
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except ValueError as e:
         raise UsageError(
             f"--cluster {address} is no address: {e}", "write it like tcp://10.0.0.5:8786"

@@ -217,7 +217,7 @@ def prepare(source: Source, ask: Ask, folder: Path, split: float, rule: str) -> 
     refuse_blind(ask, covered, skipped)
     length = ask.interval.length_ms
     whole = ask.end_ms + length - ask.start_ms
-    split_ms = ask.start_ms + int(whole * split) // length * length
+    split_ms = ask.start_ms + round(whole * split) // length * length
     job = Job(rule, ask.interval.code, ask.terms, ask.policy.shorts, split_ms, tuple(packs))
     return Prepared(job, tuple(covered), tuple(skipped))
 
@@ -336,6 +336,8 @@ def sweep(
     progress(ready, len(wanted))
     memory.parent.mkdir(parents=True, exist_ok=True)
     with memory.open("a", encoding="utf-8") as file:
+        if _ends_within_a_line(memory):
+            file.write("\n")
         for done in _all_tried(pool, missing):
             for tried in done:
                 known[_name(tried.values)] = tried
@@ -368,6 +370,11 @@ def remembered(memory: Path) -> Iterator[Tried]:
             yield Tried.of_line(line)
         except (ValueError, KeyError, TypeError):
             continue
+
+
+def _ends_within_a_line(memory: Path) -> bool:
+    data = memory.read_bytes()[-1:]
+    return bool(data) and data != b"\n"
 
 
 def _name(values: Mapping[str, Any]) -> str:

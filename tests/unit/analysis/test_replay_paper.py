@@ -11,13 +11,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from botbox_cli.analysis.columns import cut
 from botbox_cli.analysis.replay import Exit, ReplayTerms, replay
 from botbox_cli.analysis.rules.bb_mean_reversion import BbMeanReversion
-from botbox_cli.analysis.rules.rule import Evidence, identity, setup_of
+from botbox_cli.analysis.rules.rule import identity, setup_of
 from botbox_cli.domain.account import Mode, Venue
 from botbox_cli.domain.candle import from_ms, to_ms
 from botbox_cli.domain.order import Role
+from botbox_cli.domain.pnl import pnl_of
 from botbox_cli.domain.setup import Direction, Setup
 from botbox_cli.domain.trade import LIVING_TRADES, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TradeStatus
 from botbox_cli.errors import Denied
@@ -31,6 +31,7 @@ from botbox_cli.exchange.paper.replay import ReplayMarket
 from botbox_cli.exchange.paper.store import MemoryBooks
 from botbox_cli.ports import Holder
 from botbox_cli.services.attend import target_of
+from botbox_cli.services.backtest import stretch
 from botbox_cli.services.book import TradeBook, books_of
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.execute import execute
@@ -108,23 +109,11 @@ class Desks:
             return sorted(books_of(books, books.trades()), key=lambda b: b.trade.id)
 
 
-def stretch(first: int, last: int) -> Evidence:
-    hours, fours = recorded(SYMBOL, "60"), recorded(SYMBOL, "240")
-    return replace_rows(evidence_of(hours, fours), slice(first, last))
-
-
-def replace_rows(evidence: Evidence, rows: slice) -> Evidence:
-    from botbox_cli.analysis.columns import cut_indicators
-
-    return Evidence(
-        cut(evidence.candles, rows), cut_indicators(evidence.indicators, rows), evidence.regime_ratio[rows]
-    )
-
-
 @pytest.mark.parametrize("fraction", [Decimal(1), Decimal("0.5")])
 def test_replay_makes_the_trades_of_the_paper_exchange(fraction: Decimal):
     policy = Policy(tp1_fraction=fraction, max_open_positions=2)
-    evidence = stretch(400, 1100)
+    whole = evidence_of(recorded(SYMBOL, "60"), recorded(SYMBOL, "240"))
+    evidence = stretch(whole, int(whole.candles.open_ms[400]), int(whole.candles.open_ms[1100]))
     finds = tuple(f for f in RULE.find(evidence) if f.direction is Direction.LONG)
     opens = evidence.candles.open_ms
     desks = Desks(int(opens[0]), policy)
@@ -174,8 +163,10 @@ def test_replay_makes_the_trades_of_the_paper_exchange(fraction: Decimal):
         assert [(f.qty, f.price) for f in entries] == [
             (held.qty[n], Decimal(repr(float(trades.entry_price[n]))))
         ], n
-        assert from_ms(int(trades.entry_ms[n])) <= entries[0].executed_at <= from_ms(
-            int(trades.entry_ms[n]) + 60_000
+        assert (
+            from_ms(int(trades.entry_ms[n]))
+            <= entries[0].executed_at
+            <= from_ms(int(trades.entry_ms[n]) + 60_000)
         )
         if trades.reason[n] >= Exit.GAP:
             assert book.trade.status is TradeStatus.OPEN
@@ -188,8 +179,6 @@ def test_replay_makes_the_trades_of_the_paper_exchange(fraction: Decimal):
         assert book.trade.tp1_done == (held.exit_ms[n] == trades.exit_ms[n] and trades.tp1_ms[n] > 0), n
         if trades.tp1_ms[n] and book.trade.tp1_done:
             assert abs(exits[0].price - Decimal(repr(float(trades.tp1_price[n])))) <= TICK, n
-        from botbox_cli.domain.pnl import pnl_of
-
         pnl = pnl_of(book.trade, book.position, book.fills)
         # One tick on what was sold is all that may differ.
         assert pnl.pnl is not None
