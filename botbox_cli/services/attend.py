@@ -124,7 +124,7 @@ def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
     if report is not None and report.status is ReportStatus.LIVE:
         if order.status is not OrderStatus.WORKING or report.filled_qty != work.read().filled(order):
             take_report(work, order, report)
-        if order.role is Role.ENTRY:
+        if order.role is not Role.STOP:
             cancel_rest(work, order)
         return
     if order.role is Role.STOP:

@@ -16,9 +16,11 @@ from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales
 from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_passed, wanted_stop_qty
 from botbox_cli.services.send import add_intent, deliver
-from botbox_cli.services.settle import Seen
+from botbox_cli.services.settle import Seen, cancel_rest
 
 EXIT_TRIES = 3
+EXIT_LIVE_LIMIT_S = 3.0
+"""A market exit that is still on the book after this is cancelled, and what it left is sold anew."""
 
 
 def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)) -> None:
@@ -72,12 +74,17 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
                 qty=qty,
                 now=desk.clock.now(),
             )
+        limit_s = max(9.0, work.budget.left_s())
         try:
-            sight = deliver(work, order, instrument, until=Seen.DONE, limit_s=max(9.0, work.budget.left_s()))
+            sight = deliver(
+                work, order, instrument, until=Seen.DONE, limit_s=limit_s, live_limit_s=EXIT_LIVE_LIMIT_S
+            )
         except ExchangeRejected:
             if not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
                 raise
             continue
+        if sight.seen is Seen.LIVE:
+            sight = cancel_rest(work, order)
         if sight.seen is not Seen.DONE:
             raise exit_in_doubt(work, order)
         _refused_without_fill(work, order)

@@ -18,7 +18,7 @@ from math import inf
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.errors import (
-    ORDER_UNKNOWN,
+    NOT_FILLED,
     BotboxError,
     ConfigError,
     ExchangeRejected,
@@ -118,7 +118,7 @@ def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
     fills: list[Fill] = []
     if _is_hasty_end(work, order, report):
         return Seen.PENDING
-    if _wants_fills(order, report, book.filled(order)):
+    if _wants_fills(report, book.filled(order)):
         fills = desk.exchange.order_fills(
             order.symbol, order.order_link_id, since=order.created_at, qty=report.filled_qty
         )
@@ -156,11 +156,11 @@ def _is_hasty_end(work: Work, order: Order, report: OrderReport) -> bool:
     return work.desk.clock.now() < ended_at + timedelta(seconds=UNFILLED_LAG_S)
 
 
-def _wants_fills(order: Order, report: OrderReport, booked: Decimal) -> bool:
-    """Tell whether executions may be missing: always asked for at the end of an order that should have traded."""
+def _wants_fills(report: OrderReport, booked: Decimal) -> bool:
+    """Tell whether executions may be missing: always asked for at an end without any."""
     if report.filled_qty > booked:
         return True
-    return report.status is not ReportStatus.LIVE and booked == 0 and order.role is not Role.STOP
+    return report.status is not ReportStatus.LIVE and booked == 0
 
 
 def _status(order: Order, report: OrderReport, booked: Decimal) -> OrderStatus:
@@ -220,7 +220,7 @@ def _look_or_pending(work: Work, order: Order) -> Sight:
 
 
 def cancel_rest(work: Work, order: Order) -> Sight:
-    """Cancel what an entry has left on the book, which a market order on a healthy exchange never does."""
+    """Cancel what an entry or exit has left on the book, which a market order on a healthy exchange never does."""
     work.renew()
     with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
         # Whatever the answer (OrderGone among them), the order's own state decides.
@@ -247,7 +247,7 @@ def is_forgotten(work: Work, order: Order, sight: Sight) -> bool:
     try:
         work.desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=order.role is Role.STOP)
     except OrderGone as e:
-        return e.code == ORDER_UNKNOWN
+        return e.code == NOT_FILLED
     except BotboxError:
         return False
     return False
