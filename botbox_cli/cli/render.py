@@ -478,7 +478,7 @@ def monitor_report(console: Console, result: MonitorResult) -> None:
     if not rows and not result.errors and not console.err.isatty():
         return  # cron writes a letter about every word
     _table(console, _MONITOR, rows)
-    console.say(f"{result.checked} trades checked, {result.closed} closed" if rows else "no open trades")
+    console.say(f"{_trades(result.checked)} checked, {result.closed} closed" if rows else "no open trades")
     for failure in result.errors:
         console.complain(failure.error)
 
@@ -512,7 +512,7 @@ def scan_brief(console: Console, result: ScanResult) -> None:
 
 
 def monitor_brief(console: Console, result: MonitorResult) -> None:
-    console.write(f"monitor: {result.checked} trades checked, {result.closed} closed")
+    console.write(f"monitor: {_trades(result.checked)} checked, {result.closed} closed")
     for trade in result.trades:
         if trade.action != "none":
             console.write(f"monitor: trade {trade.id}, {trade.symbol}: {trade.action}, {trade.detail}")
@@ -575,3 +575,7 @@ _STATS = (
     Column("pnl", right=True, signed=True, label="P&L"),
     Column("fees", 2, right=True),
 )
+
+
+def _trades(count: int) -> str:
+    return "1 trade" if count == 1 else f"{count} trades"

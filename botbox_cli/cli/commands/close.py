@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def close(
     ctx: typer.Context,
     trade_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="The trade, as `botbox trades` lists it.")
+        int | None, typer.Argument(metavar="ID", help="The trade, as `botbox trades` lists it.")
     ] = None,
     close_all: Annotated[bool, typer.Option("--all", help="Close every open trade.")] = False,
     yes: Yes = False,
