@@ -627,7 +627,7 @@ def test_run_writes_a_line_a_job_for_the_log(opened: dict[str, Any]) -> None:
 
     assert lines[0] == "record: 0 candles in 4 series"
     assert lines[1].startswith("scan: 2 symbols, ")
-    assert lines[-1] == "monitor: 1 trades checked, 0 closed"
+    assert lines[-1] == "monitor: 1 trade checked, 0 closed"
 
 
 def test_a_job_that_fails_does_not_keep_the_next_from_its_work(
