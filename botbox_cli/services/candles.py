@@ -11,7 +11,7 @@ from botbox_cli.analysis.columns import exact
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import from_ms
 from botbox_cli.errors import NotFound, UsageError
-from botbox_cli.ports import CandleStore, Indicators, Store
+from botbox_cli.ports import CandleBatch, CandleStore, Indicators, Store
 from botbox_cli.services.lookup import interval_of, unknown_symbol
 
 
@@ -54,7 +54,12 @@ def candle_rows(
         raise UsageError(f"the limit must be at least 1, not {limit}")
     candles, indicators = candle_store.tail(venue, symbol, interval, limit)
     if not len(candles.open_ms):
-        _check_known(store, candle_store, venue, symbol)
+        check_known(store, candle_store, venue, symbol)
+    return rows_of(candles, indicators)
+
+
+def rows_of(candles: CandleBatch, indicators: Indicators) -> list[CandleRow]:
+    """Return columns as rows, prices in decimals."""
     return [
         CandleRow(
             from_ms(int(candles.open_ms[row])),
@@ -74,7 +79,8 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _check_known(store: Store, candle_store: CandleStore, venue: Venue, symbol: str) -> None:
+def check_known(store: Store, candle_store: CandleStore, venue: Venue, symbol: str) -> None:
+    """Raise NotFound, with the nearest names, for a symbol of which nothing is stored."""
     if store.instrument(venue, symbol) is not None:
         return
     recorded = {series.symbol for series in candle_store.series(venue)}

@@ -102,7 +102,7 @@ def scan(
 def _save(
     store: Store, candle_store: CandleStore, account: Account, found: Sequence[Setup], now: datetime
 ) -> tuple[list[Setup], list[Setup]]:
-    """Store setups, each with the hash of what it was seen in; return the new ones and those that were there already."""
+    """Store setups, each with the hash of what it was seen in; return the new ones and those that were there."""
     if not found:
         return [], []
     new, known = [], []

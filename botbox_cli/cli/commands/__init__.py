@@ -33,6 +33,8 @@ COMMANDS = {
     "backtest": "What a rule would have earned on stored candles.",
     "sweep": "Try many parameters of a rule, and say how much is luck.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
+    "explain": "Explain a setup and its trades: seen, decided, sized, sent, filled, earned.",
+    "chart": "Draw candles with bands, RSI, volume, levels and fills.",
     "audit": "Verify or export the decision log.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
