@@ -81,8 +81,8 @@ class DuplicateOrder(ExchangeRejected):
     code = "duplicate_order"
 
 
-ORDER_UNKNOWN = "order_unknown"
-"""Code of an `OrderGone` whose order the exchange does not know, rather than one that is filled or cancelled."""
+NOT_FILLED = "not_filled"
+"""Code of an `OrderGone` that rules out a filled order: the exchange does not know it, or calls it cancelled."""
 
 
 class OrderGone(ExchangeRejected):

@@ -212,9 +212,9 @@ class BybitExchange:
     def look_up(self, symbol: str, order_link_id: str, *, since: datetime) -> Look:
         """Look for one order: realtime, then history, then executions (from `since` on).
 
-        `Look.at` is the earlier of two clocks: the exchange's, as the first answer tells it, and ours before we asked
-        (ours alone if the answer does not tell). A later one could prove an absence too soon; the earlier one only
-        makes the proof wait for the slower clock.
+        `Look.at` is the earliest of several clocks: the exchange's, as each answer tells it, and ours before we asked
+        (ours alone if no answer tells). A later one could prove an absence too soon; the earliest only makes the proof
+        wait for the slowest clock.
         """
         mine = {"category": "spot", "symbol": symbol, "orderLinkId": order_link_id}
         now = self._clock.now()
@@ -225,12 +225,12 @@ class BybitExchange:
             return _page(body)
 
         report = self._order(self._session.get_open_orders, mine, {}, seen)
-        at = min([now, *told[:1]])
-        for span in _spans_back(since - CLOCK_MARGIN, at):
-            report = report or self._order(self._session.get_order_history, mine, span)
+        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
+            report = report or self._order(self._session.get_order_history, mine, span, seen)
         if report is None:
-            report = self._parsed(self._executions(since - CLOCK_MARGIN, mine), wire.report_of_fills)
-        return Look(report, at)
+            rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
+            report = self._parsed(rows, wire.report_of_fills)
+        return Look(report, min([now, *told]))
 
     def open_orders(self) -> list[OrderReport]:
         params = {"category": "spot", "limit": ORDERS_LIMIT}
@@ -271,12 +271,17 @@ class BybitExchange:
         return max(found, key=_finality, default=None)
 
     def _executions(
-        self, since: datetime, params: Params, is_enough: Callable[[list[wire.Row]], bool] = _never
+        self,
+        since: datetime,
+        params: Params,
+        is_enough: Callable[[list[wire.Row]], bool] = _never,
+        parse: Callable[[Any], Page] | None = None,
     ) -> list[wire.Row]:
         """Return execution rows from `since` on, as far as they are kept; of one order, if `params` name one."""
         rows: list[wire.Row] = []
         for span in _spans_forward(since, self._clock.now()):
-            for page in self._pages(self._session.get_executions, {**params, **span, "limit": FILLS_LIMIT}):
+            wanted = {**params, **span, "limit": FILLS_LIMIT}
+            for page in self._pages(self._session.get_executions, wanted, parse):
                 rows += _of_order(page, params)
                 if is_enough(rows):
                     return rows

@@ -399,7 +399,7 @@ def test_repayment_without_a_trustworthy_answer_is_unknown(answer: Any) -> None:
 
 
 def nowhere(**answers: Any) -> ScriptedSession:
-    empty = listed()
+    empty = listed() | {"time": to_ms(NOW) + 5000}
     return ScriptedSession(
         **{"get_open_orders": empty, "get_order_history": empty, "get_executions": empty} | answers
     )
@@ -522,7 +522,7 @@ def test_executions_are_searched_in_overlapping_spans_of_a_week_up_to_now() -> N
     assert to_ms(NOW - 7 * DAY) < spans[-1][0] < to_ms(NOW)
 
 
-def test_look_is_dated_by_the_exchanges_clock_at_the_first_answer() -> None:
+def test_look_is_dated_by_the_exchanges_clock_at_the_oldest_answer() -> None:
     first = listed() | {"time": to_ms(NOW) - 900}
     session = nowhere(get_open_orders=first, get_order_history=listed() | {"time": to_ms(NOW) + 9000})
 
@@ -544,7 +544,8 @@ def test_look_without_the_exchanges_time_is_dated_by_our_clock_before_asking(sta
             clock.sleep(3)
             return listed() | {"time": stamp}
 
-    session = Slow(get_order_history=listed(), get_executions=listed())
+    later = listed() | {"time": to_ms(NOW) + 5000}
+    session = Slow(get_order_history=later, get_executions=later)
 
     assert over(session, clock).look_up("BTCUSDT", ID, since=NOW - DAY).at == NOW
 
