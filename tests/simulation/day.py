@@ -257,7 +257,10 @@ class Day:
             return int(books.add_setup(setup).id)
 
     def _is_fresh(self, setup: Setup) -> bool:
-        return setup.stop_loss < self._last(setup.symbol) < setup.take_profit_1 and setup.expires_at > self.clock.now()
+        return (
+            setup.stop_loss < self._last(setup.symbol) < setup.take_profit_1
+            and setup.expires_at > self.clock.now()
+        )
 
     def _setup_of(self, symbol: str, last: Decimal, now: datetime) -> Setup:
         rng, tick = self.rng, self._rules(symbol).tick
@@ -289,7 +292,9 @@ class Day:
 
     def _execute_approved(self, desk: Desk) -> Told:
         results = execute_approved(desk)
-        codes = [r[1].exit_code if isinstance(r, tuple) else r.error.exit_code if r.error else 0 for r in results]
+        codes = [
+            r[1].exit_code if isinstance(r, tuple) else r.error.exit_code if r.error else 0 for r in results
+        ]
         return Told("execute --approved", gravest(codes))
 
     def _close(self, desk: Desk, trade_id: int) -> Told:
@@ -339,7 +344,7 @@ class Day:
         """Run a command in a process of its own to its end, or its death, and judge what it said."""
         process = self._new_process()
         token = process.desk.holder.token
-        disturbed, started = self._disturbed, self.clock.now()
+        disturbed, started, stale = self._disturbed, self.clock.now(), self.storm.counts["stale"]
         known = len(self.engine._books.begin().orders)
         self.result.counts["command"] += 1
         try:
@@ -359,14 +364,15 @@ class Day:
         self._say(f"{token} {told}")
         if disturbed == self._disturbed and self._depth == 0 and not self.baton.is_racing:
             self.result.longest_s = max(self.result.longest_s, (self.clock.now() - started).total_seconds())
-            self._judge_told(told, known)
+            # A copy of an old answer may make a pass believe in a stop that has gone: the next pass finds out.
+            self._judge_told(told, known, is_fooled=stale != self.storm.counts["stale"])
 
-    def _judge_told(self, told: Told, known: int) -> None:
+    def _judge_told(self, told: Told, known: int, *, is_fooled: bool) -> None:
         accepted = [o.link_id for o in list(self.engine._books.begin().orders.values())[known:]]
         if told.command in ("execute", "close"):
             case = glance(self.engine, self.store, self.account, told.trade_id)
             self._blame(judge_told(told, case, accepted=accepted), "told")
-        elif told.command == "monitor" and told.exit_code == 0:
+        elif told.command == "monitor" and told.exit_code == 0 and not is_fooled:
             for trade in self._living():
                 case = glance(self.engine, self.store, self.account, trade.id)
                 self._blame(judge_pass(case), "after a pass with exit code 0")

@@ -22,7 +22,14 @@ class Owner:
     def act(self, symbols: tuple[str, ...]) -> str:
         """Do one thing and say what."""
         act = self._rng.choice(
-            (self._cancel_stop, self._cancel_stop, self._move_stop, self._sell_ours, self._buy, self._sell_own)
+            (
+                self._cancel_stop,
+                self._cancel_stop,
+                self._move_stop,
+                self._sell_ours,
+                self._buy,
+                self._sell_own,
+            )
         )
         return act(self._rng.choice(symbols))
 
@@ -84,7 +91,12 @@ class Owner:
 
     def _trade(self, symbol: str, side: str, qty: Decimal) -> None:
         self._post(
-            "create", symbol=symbol, side=side, orderType="Market", qty=format(qty, "f"), marketUnit="baseCoin"
+            "create",
+            symbol=symbol,
+            side=side,
+            orderType="Market",
+            qty=format(qty, "f"),
+            marketUnit="baseCoin",
         )
 
     def _post(self, what: str, **params: str) -> None:

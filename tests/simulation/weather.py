@@ -64,7 +64,7 @@ def weather_of(rng: Random) -> Weather:
         symbols=symbols,
         balance=Decimal(rng.choice((10000, 10000, 10000, 1500, 150))),
         own_coins=tuple(s for s in symbols if rng.random() < 0.3),
-        depth=None if rng.random() < 0.7 else Decimal(rng.choice((30, 400))),
+        depth=None if rng.random() < 0.7 else Decimal(rng.choice((120, 400))),
         policy=Policy(
             tp1_fraction=Decimal(rng.choice(("1", "1", "0.5", "0.3"))),
             close_when_stop_fails=rng.random() < 0.3,
