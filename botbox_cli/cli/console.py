@@ -166,6 +166,17 @@ class Console:
             raise UsageError("the question was not answered; nothing was sent", code="no_answer")
         return answer.strip().lower() in ("y", "yes")
 
+    def ask(self, question: str) -> str | None:
+        """Ask on stderr for a line of text; None when the input has ended."""
+        self.flush()
+        self.err.write(self.scrub(_CONTROL.sub("", question)))
+        self.err.flush()
+        answer = self.stdin.readline()
+        if not answer:
+            self.err.write("\n")
+            return None
+        return answer.rstrip("\n")
+
     def _talk(self, label: str, text: str) -> None:
         self.err.write(self.scrub(label + _CONTROL.sub("", text)) + "\n")
         self.err.flush()

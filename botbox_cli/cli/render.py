@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from botbox_cli.services.doctor import Finding
     from botbox_cli.services.monitor import MonitorResult
     from botbox_cli.services.record import RecordResult
+    from botbox_cli.services.review import Question
     from botbox_cli.services.scan import ScanResult
+    from botbox_cli.services.shadow import Shadow
     from botbox_cli.services.similar import Tally
     from botbox_cli.services.trades import OrderView, TradeView
 
@@ -579,3 +581,75 @@ _STATS = (
 
 def _trades(count: int) -> str:
     return "1 trade" if count == 1 else f"{count} trades"
+
+
+# -- looking back
+
+_SHADOW = (
+    Column("group"),
+    Column("n", right=True),
+    Column("would_r", right=True, signed=True, label="would R"),
+    Column("low", 2, right=True, label="from"),
+    Column("high", 2, right=True, label="to"),
+    Column("hit_rate_percent", 3, right=True, label="hit %"),
+    Column("total_r", 1, right=True, signed=True, label="total R"),
+    Column("made_r", right=True, signed=True, label="decision made R"),
+    Column("made_low", 2, right=True, label="each from"),
+    Column("made_high", 2, right=True, label="each to"),
+    Column("unfinished", 4, right=True),
+    Column("not_entered", 3, label="not entered"),
+)
+
+
+def shadow_table(console: Console, shadow: Shadow) -> None:
+    from botbox_cli.services.backtest import LEAST_TRADES
+
+    rows = []
+    for g in shadow.groups:
+        s, m = g.summary, g.made_each
+        figures = (s.expectancy, s.expectancy_low, s.expectancy_high)
+        rate = s.hit_rate * 100 if s.hit_rate is not None and s.n >= LEAST_TRADES else None
+        rows.append(
+            (
+                g.name,
+                str(s.n),
+                *(_r(console, v) for v in figures),
+                _r(console, rate),
+                _r(console, s.total_r if s.n else None),
+                _r(console, g.made if s.n else None),
+                _r(console, m.expectancy_low),
+                _r(console, m.expectancy_high),
+                str(g.unfinished) if g.unfinished else "",
+                ", ".join(f"{n} {why}" for why, n in g.not_entered.items()),
+            )
+        )
+    _table(console, _SHADOW, rows)
+
+
+def _r(console: Console, value: float | None) -> str:
+    if value is None:
+        return ""
+    return repr(value) if console.width is None else f"{value:+.2f}"
+
+
+_REVIEW = (
+    Column("trade_id", right=True, label="trade"),
+    Column("symbol"),
+    Column("exit_time", 1, label="exited"),
+    Column("r_multiple", right=True, signed=True, label="R"),
+    Column("question"),
+)
+
+
+def review_table(console: Console, questions: Iterable[Question]) -> None:
+    rows = [
+        (
+            str(q.trade.trade.id),
+            q.trade.trade.symbol,
+            console.time(q.trade.trade.exit_time),
+            amount(console, q.trade.pnl.r_multiple, sign=True),
+            q.text,
+        )
+        for q in questions
+    ]
+    _table(console, _REVIEW, rows)

@@ -32,6 +32,7 @@ COMMANDS = {
     "rules": "List the rules that find setups, and their parameters.",
     "backtest": "What a rule would have earned on stored candles.",
     "sweep": "Try many parameters of a rule, and say how much is luck.",
+    "review": "Look back at closed trades: one question each, the answers are kept.",
     "stats": "Win rate, expectancy in R, profit factor, drawdown.",
     "explain": "Explain a setup and its trades: seen, decided, sized, sent, filled, earned.",
     "chart": "Draw candles with bands, RSI, volume, levels and fills.",
