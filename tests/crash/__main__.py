@@ -3,6 +3,7 @@
 python -m tests.crash                                every situation, way and step
 python -m tests.crash --twice                        the monitor that settles is killed too, at each of its steps
 python -m tests.crash --freeze                       frozen instead, taken over by the monitor, and let go on
+python -m tests.crash --freeze --twice               the monitor is frozen too, and goes on after the command
 python -m tests.crash "stop gone" --way http         one row
 python -m tests.crash "stop gone" --way http --kill 17 3    one cell: the command at step 17, the monitor at step 3
 """
@@ -49,13 +50,15 @@ def main() -> int:
 
 
 def _kills(row: Row, steps: list[str], options: argparse.Namespace) -> Iterator[tuple[int, ...]]:
-    if options.freeze:
-        yield from ((n,) for n in freezable(steps))
-    elif not options.twice:
-        yield from ((n,) for n in range(1, len(steps) + 1))
-    else:
-        for first in durable(steps):
-            yield from ((first, second) for second in durable(row.steps_of_monitor(first)))
+    firsts = freezable(steps) if options.freeze else list(range(1, len(steps) + 1))
+    if not options.twice:
+        yield from ((n,) for n in firsts)
+        return
+    for first in firsts:
+        if first in durable(steps):
+            monitor = row.steps_of_monitor(first)
+            seconds = set(durable(monitor)) & set(freezable(monitor) if options.freeze else durable(monitor))
+            yield from ((first, second) for second in sorted(seconds))
 
 
 def _row(situation: Situation, way: str, server: Forkserver, host: HttpHost, folder: Path) -> Row:

@@ -55,8 +55,10 @@ class Row:
                 faults = list(self._again(stage))
             return faults
 
-    def freeze_at(self, step: int) -> list[str]:
+    def freeze_at(self, step: int, monitor_step: int = 0) -> list[str]:
         """Freeze the command at a step for longer than its lease, let the monitor take over, and let it go on; judge.
+
+        With `monitor_step` the monitor is frozen there in its turn, and goes on when the command has ended.
 
         Return the findings.
         """
@@ -66,22 +68,31 @@ class Row:
             if not frozen.wait_until_frozen():
                 return [f"it was not frozen at step {step}: {frozen.wait()}"]
             stage.pass_time(LEASE_TTL_S + 1)
-            taken_over = stage.run(*MONITOR)
+            monitor = stage.start(*MONITOR, fault=f"freeze={monitor_step}" if monitor_step else "")
+            taken_over = None if monitor_step and monitor.wait_until_frozen() else monitor.wait()
             frozen.thaw()
             ended = frozen.wait()
+            said = list(self._told(ended, stage, before))
+            if taken_over is None:
+                monitor.thaw()
+                taken_over = monitor.wait()
             return [
                 *plain_faults(taken_over),
                 *plain_faults(ended),
-                *self._told(ended, stage, before),
+                *said,
                 *self._settled(stage),
                 *stage.faults(),
                 *self._own_coins(stage),
             ]
 
     def steps_of_monitor(self, step: int) -> list[str]:
-        """Return the numbered steps of the monitor that follows when the command was killed at `step`."""
+        """Return the numbered steps of the monitor that follows when the command was killed at `step`.
+
+        So much later that one which was frozen there would have lost its lease as well.
+        """
         with self._stage() as stage:
             stage.run(*self.situation.argv, fault=f"kill={step}")
+            stage.pass_time(LEASE_TTL_S + 1)
             return stage.steps(*MONITOR)
 
     def _stage(self) -> Stage:
