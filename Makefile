@@ -43,6 +43,10 @@ bench: $(STAMP) ## time the slow paths and print a table
 simulate: $(STAMP) ## run the fault simulation over many seeds (SEEDS=200)
 	@$(PY) -m tests.simulation --seeds $(SEEDS)
 
+.PHONY: crash
+crash: $(STAMP) ## kill every money-moving command at every step (ARGS=--help)
+	@$(PY) -m tests.crash $(ARGS)
+
 .PHONY: mutants
 mutants: $(STAMP) ## break the code on purpose and show that a test notices
 	@$(PY) -m tests.mutants
