@@ -1,5 +1,6 @@
 """`botbox audit`: what it says of a log that holds and of one that does not, and what goes into it."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -126,3 +127,16 @@ def test_changed_setting_is_logged_without_secrets(logged: Path, monkeypatch: py
     ]
     assert "DATABASE_URL" not in settings[0]["data"]["changed"]
     assert not any("SECRET" in name or "KEY" in name for name in settings[0]["data"]["changed"])
+
+
+def test_exported_entries_can_be_verified_without_botbox(logged: Path) -> None:
+    """As `docs/explain.md` describes it."""
+    botbox("halt", "--reason", "Übung")
+    botbox("monitor", "--once")
+    before = ""
+
+    for entry in map(json.loads, botbox("audit", "export").out.splitlines()):
+        facts = [entry[name] for name in ("at", "event", "detail", "trade_id", "setup_id", "data")]
+        text = json.dumps([before, *facts], sort_keys=True, separators=(",", ":"))
+        before = hashlib.sha256(text.encode()).hexdigest()
+        assert before == entry["hash"]
