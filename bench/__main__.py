@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import backfill, startup, storing, trading
+from bench import backfill, card, startup, storing, trading
 from bench.measure import RUNS, Row
 
 PACKAGE = Path(__file__).parents[1] / "botbox_cli"
@@ -34,6 +34,7 @@ def main() -> None:
 def _all(folder: Path) -> Iterator[Row]:
     yield from startup.rows(folder)
     yield from storing.rows(folder)
+    yield from card.rows(folder)
     yield from backfill.rows(folder)
     yield from trading.rows(folder)
 
