@@ -79,7 +79,7 @@ def report_document(report: Report, *, with_trades: bool = True) -> Document:
         },
     }
     if with_trades:
-        document["trades"] = [_trade_document(line) for line in report.trades]
+        document["trades"] = [_trade_document(line) for line in report.lines()]
     return document
 
 
@@ -132,7 +132,7 @@ def write_csv(path: Path, reports: Sequence[Report]) -> None:
     writer = csv.DictWriter(text, list(TradeLine.__slots__), lineterminator="\n")
     writer.writeheader()
     for report in reports:
-        writer.writerows(_trade_document(line) for line in report.trades)
+        writer.writerows(_trade_document(line) for line in report.lines())
     html.save(path, text.getvalue(), "--csv")
 
 

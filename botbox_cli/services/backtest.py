@@ -108,7 +108,14 @@ class Report:
     fees: Decimal
     equity: tuple[tuple[datetime, Decimal], ...]
     r: Column
-    trades: tuple[TradeLine, ...]
+    trades: Trades
+    """Those that the account took; `held` is what it made of them, `symbols` whose they are."""
+    held: Held
+    symbols: NDArray[np.str_]
+
+    def lines(self) -> Iterator[TradeLine]:
+        """Yield the trades one by one, by entry."""
+        return _lines(self.trades, self.held, self.symbols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +446,9 @@ def report_of(
         sum(held.fees, Decimal(0)),
         equity,
         r,
-        tuple(_lines(mine, held, names)),
+        mine,
+        held,
+        names,
     )
 
 

@@ -414,7 +414,8 @@ def _best(job: Job, rows: Sequence[Tried], all_tried: Sequence[Tried]) -> Best |
     rule = _rule(job, values)
     parts = list(_r_of_symbols(job, rule, (_mapped(p.path) for p in job.packs)))
     early, late = (_by_exit([p[which] for p in parts]) for which in (0, 1))
-    ratios = np.array([t.before.ratio for t in all_tried])
+    # Sorted, so that the order in which results came changes no digit.
+    ratios = np.sort([t.before.ratio for t in all_tried])
     deviation = float(early.std(ddof=1))
     return Best(
         identity(rule),

@@ -14,6 +14,7 @@ from botbox_cli.ports import CandleBatch, Indicators, Series
 from botbox_cli.storage import tables as t
 from botbox_cli.storage.bulk import FLOATS, Bulk, Columns, PostgresBulk, SqliteBulk
 from botbox_cli.storage.engine import Database
+from botbox_cli.storage.packs import LEAST_ROWS, Packs
 from botbox_cli.storage.upserts import upserts
 
 instruments, series = t.table(t.Instruments), t.table(t.Series)
@@ -67,6 +68,7 @@ class SqlCandles:
         self._database = database
         self._bulk: Bulk = SqliteBulk() if database.is_sqlite else PostgresBulk()
         self._upserts = upserts(database.engine.dialect.name)
+        self._packs = None if database.path is None else Packs(database.path)
 
     def series(self, venue: Venue) -> list[Series]:
         """Return every stored series, in one query."""
@@ -152,8 +154,15 @@ class SqlCandles:
     ) -> tuple[CandleBatch, Indicators]:
         """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
         with self._database.reading() as connection:
-            key = (_instrument_id(connection, venue, symbol), interval.code)
-            return _split(self._bulk.fetch(connection, BETWEEN, (*key, start_ms, end_ms)))
+            instrument_id = _instrument_id(connection, venue, symbol)
+            is_long = (end_ms - start_ms) // interval.length_ms >= LEAST_ROWS
+            if self._packs is not None and instrument_id is not None and is_long:
+                columns = self._packs.series(connection, self._bulk, instrument_id, interval.code)
+                first, after = np.searchsorted(columns[0], [start_ms, end_ms + 1]).tolist()
+                return _split(tuple(column[first:after] for column in columns))
+            return _split(
+                self._bulk.fetch(connection, BETWEEN, (instrument_id, interval.code, start_ms, end_ms))
+            )
 
     def between_many(
         self, venue: Venue, symbols: Sequence[str], interval: Interval, start_ms: int, end_ms: int
