@@ -85,7 +85,7 @@ def bootstrap_mean(
     n = len(values)
     step = max(1, _CELLS // n)
     means = [
-        values[rng.integers(0, n, (min(step, resamples - done), n))].mean(axis=1)
+        values[rng.integers(0, n, (min(step, resamples - done), n), dtype=np.int32)].mean(axis=1)
         for done in range(0, resamples, step)
     ]
     low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
