@@ -13,7 +13,8 @@ Answer = dict[str, Any] | Exception
 def refusal(code: int, text: str = "no", **headers: str) -> Exception:
     """Return the exception that pybit raises for one of Bybit's codes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return InvalidRequestError("GET https://host: ", text, code, "10:00:00", named)
+    refused: Exception = InvalidRequestError("GET https://host: ", text, code, "10:00:00", named)
+    return refused
 
 
 class ScriptedSession:

@@ -126,7 +126,7 @@ class World:
             self.store,
             NoCandles(),  # type: ignore[arg-type]
             self.account,
-            BybitExchange(self.session, self.clock),  # type: ignore[arg-type]
+            BybitExchange(self.session, self.clock),
             self.clock,
             replace(self.policy, **policy),
             Holder("host", 1, "then", token),

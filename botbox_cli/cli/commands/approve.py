@@ -39,10 +39,12 @@ def approve(
         return trade_setup(session, number, yes=yes, accept_price=accept_price, approve=True, note=note)
     with session.wired() as wiring:
         desk = wiring.desk()
-        seen = card(desk, number)
+        shown = decider()
         if not as_json:
+            seen = card(desk, number)
             evidence_lines(session.console, seen)
-        setup = decide.approve(desk, number, note=note, shown={**decider(), **card_facts(seen)})
+            shown |= card_facts(seen)
+        setup = decide.approve(desk, number, note=note, shown=shown)
     if as_json:
         session.console.document(outcome_document(setup, None, None, success=True))
     else:

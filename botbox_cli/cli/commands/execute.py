@@ -67,16 +67,17 @@ def trade_setup(
 
 
 def _evidence(session: Session, desk: Desk, setup_id: int) -> dict[str, Any]:
-    """Show what came of setups like this one, and return it for the log."""
+    """Show what came of setups like this one, and return it for the log; a script is shown nothing."""
     from botbox_cli.cli.person import decider
     from botbox_cli.cli.render import evidence_lines
     from botbox_cli.services.card import Card, statistics_facts, statistics_of
 
+    if session.console.as_json:
+        return decider()
     with desk.store.read(desk.account) as books:
         setup = books.setup(setup_id)
     past, error = statistics_of(desk, setup)
-    if not session.console.as_json:
-        evidence_lines(session.console, Card(setup, None, None, None, (), past, error))
+    evidence_lines(session.console, Card(setup, None, None, None, (), past, error))
     return {**decider(), "statistics": statistics_facts(past)}
 
 
