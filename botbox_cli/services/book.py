@@ -10,10 +10,11 @@ from decimal import Decimal
 from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, plain
-from botbox_cli.domain.order import OPEN_STATUSES, Order, OrderStatus, Role
+from botbox_cli.domain.order import OPEN_STATUSES, Order, OrderStatus, Role, parse_order_link_id
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import (
     CLOSED_BY_HAND,
+    SOLD_OUTSIDE,
     STOP_LOSS_HIT,
     Position,
     Trade,
@@ -173,17 +174,21 @@ def close_books(books: Books, book: TradeBook, at: datetime, reason: str = "") -
     """Close a trade that holds nothing more to sell; what is left of it is dust."""
     trade = book.trade
     exit_time = max((f.executed_at for f in book.fills), default=at)
-    why = trade.close_reason or reason or _reason_of(book)
+    why = _reason_of(book, reason)
     books.move_trade(
         trade.id, [trade.status], TradeStatus.CLOSED, exit_time=exit_time, close_reason=why, detail=""
     )
     books.log(LogEntry(at, "closed", why, trade_id=trade.id))
 
 
-def _reason_of(book: TradeBook) -> str:
-    """Return why a trade is flat whose exit nobody decided: its stop fired on the exchange, or someone sold."""
-    fired = any(book.filled(o) for o in book.of_role(Role.STOP))
-    return STOP_LOSS_HIT if fired else CLOSED_BY_HAND
+def _reason_of(book: TradeBook, reason: str) -> str:
+    """Return why a trade is flat: what was decided, unless its executions show that something else came first."""
+    exited = [o for o in book.orders if o.role is not Role.ENTRY and book.filled(o)]
+    if exited and all(o.role is Role.STOP for o in exited):
+        return STOP_LOSS_HIT
+    if exited and all(parse_order_link_id(o.order_link_id) is None for o in exited):
+        return SOLD_OUTSIDE
+    return book.trade.close_reason or reason or CLOSED_BY_HAND
 
 
 EARLIER_LIFE_MARGIN = timedelta(minutes=1)

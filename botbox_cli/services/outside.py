@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
@@ -48,11 +49,11 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     with desk.store.read(desk.account) as books:
         if _held_by_all(books, trade.base_coin) - total < instrument.lot_size:
             return False
-    fills = [*recent, *desk.exchange.fills_since(trade.entry_time or trade.created_at)]
-    book_known_fills(
-        desk, fills
-    )  # What botbox itself has sold, and nobody has booked yet, is no sale by hand.
-    sales = with_fee_values(desk, trade, _foreign_sales(work, trade, fills))
+        since = _first_entry(books, trade)
+    fills = [*recent, *desk.exchange.fills_since(since)]
+    # What botbox itself has sold, and nobody has booked yet, is no sale by hand.
+    book_known_fills(desk, fills)
+    sales = with_fee_values(desk, trade, _foreign_sales(work, trade, fills, since))
     work.renew()
     with desk.store.write(desk.account) as books:
         # Reckoned anew: another process may just have booked a part of the same sale for another trade.
@@ -61,8 +62,7 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
             missing -= _book_sales(books, work, sales, missing)
         book = read_trade(books, work.trade_id)
         if instrument.floor_qty(book.position.held) <= 0:
-            books.update_trade(trade.id, close_reason="")
-            close_books(books, read_trade(books, trade.id), desk.clock.now(), SOLD_OUTSIDE)
+            close_books(books, book, desk.clock.now(), SOLD_OUTSIDE)
             return True
     if missing >= instrument.lot_size:
         raise Mismatch(
@@ -78,9 +78,22 @@ def _held_by_all(books: Books, coin: str) -> Decimal:
     return sum((book.position.held for book in books_of(books, trades)), ZERO)
 
 
-def _foreign_sales(work: Work, trade: Trade, fills: Iterable[Fill]) -> list[Fill]:
-    """Return the executions that sold this coin since the entry and are not botbox's, oldest first."""
-    since = trade.entry_time or trade.created_at
+def _first_entry(books: Books, trade: Trade) -> datetime:
+    """Return when the first of the trades began whose coins lay beside this one's.
+
+    Coins have no names: when another trade's were sold by hand, its exit may have taken this one's.
+    """
+    begun = trade.entry_time or trade.created_at
+    beside = [
+        t.entry_time
+        for t in books.trades(symbol=trade.symbol)
+        if t.entry_time is not None and (t.exit_time is None or t.exit_time >= begun)
+    ]
+    return min([begun, *beside])
+
+
+def _foreign_sales(work: Work, trade: Trade, fills: Iterable[Fill], since: datetime) -> list[Fill]:
+    """Return the executions from `since` on that sold this coin and are not botbox's, oldest first."""
     found: dict[str, Fill] = {}
     with work.desk.store.read(work.desk.account) as books:
         for fill in fills:

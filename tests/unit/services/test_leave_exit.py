@@ -21,7 +21,7 @@ from botbox_cli.exchange.paper.trading import Terms
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.monitor import monitor
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
-from tests.support.process import Process, kill_at
+from tests.support.process import Killed, Process, at, kill_at
 from tests.support.verdict import (
     exit_code_of,
     only_trade,
@@ -289,6 +289,7 @@ def test_stop_that_fires_while_it_is_cancelled_is_the_exit(
     assert told.exit_code == 0
     assert own_coins(rich) >= 1
     assert settle(rich, faults) == []
+    assert only_trade(rich).close_reason == (STOP_LOSS_HIT if moment is first else CLOSED_BY_HAND)
 
 
 @pytest.mark.parametrize("delay_ms", [300, 3000, 20000])
@@ -611,3 +612,28 @@ def test_close_does_not_sell_the_coins_of_another_trade(world: World) -> None:
     assert open_second.exit_code == 10
     assert told.exit_code == 0
     assert settle(world, faults) == []
+
+
+def test_sale_by_hand_that_another_trades_exit_has_covered_up_is_found(world: World) -> None:
+    """The first trade's coins were sold by hand; its exit went through with the coins of an entry of that moment."""
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, "0.016649")
+    world.pass_time(60)
+    world.set_price("BTCUSDT", "57500")
+    second = world.add_setup(entry="57500", stop="55500", tp1="60000", tp2=None)
+    enter = Process(world.new_desk("other"), world.session, "other", at("told place_order", die))
+    leave = Process(
+        world.desk,
+        world.session,
+        "first",
+        at("ask get_wallet_balance", lambda: enter.run(lambda desk: tell_execute(desk, second.id))),
+    )
+
+    leave.run(monitor)
+
+    assert settle(world) == []
+
+
+def die() -> None:
+    raise Killed
