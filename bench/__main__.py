@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import backfill, replaying, startup, storing, trading
+from bench import backfill, card, replaying, startup, storing, trading
 from bench.measure import RUNS, Row
 
 PACKAGE = Path(__file__).parents[1] / "botbox_cli"
