@@ -1,4 +1,4 @@
-"""Several commands at once, one step at a time: threads that hand a baton round, so that a race is a matter of the seed."""
+"""Several commands at once, one step at a time: threads hand a baton round, so that a race is a matter of the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trading day, made from its seed: commands, prices, faults, deaths, races and the owner's hand, then the judgement."""
+"""One trading day from its seed: commands, prices, faults, deaths, races and the owner's hand, then the judgement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from botbox_cli.services.monitor import monitor
 from botbox_cli.services.reconcile import reconcile
 from botbox_cli.storage.store import SqlStore
 from tests.simulation.baton import Baton
-from tests.simulation.checkers import Told, case_of, glance, judge, judge_pass, judge_told
+from tests.simulation.checkers import Told, glance, judge, judge_pass, judge_told
 from tests.simulation.owner import Owner
 from tests.simulation.storm import Storm
 from tests.simulation.truth import truth_of
