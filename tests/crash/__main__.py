@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.crash.matrix import Row, durable, freezable
+from tests.crash.matrix import FROZEN_S, Row, durable, freezable
 from tests.crash.situations import SITUATIONS, Situation
 from tests.support.forkserver import Forkserver, a_forkserver
 from tests.support.stage import HttpHost, HttpStage, PaperStage, quick_folder
@@ -56,7 +56,7 @@ def _kills(row: Row, steps: list[str], options: argparse.Namespace) -> Iterator[
         return
     for first in firsts:
         if first in durable(steps):
-            monitor = row.steps_of_monitor(first)
+            monitor = row.steps_of_monitor(first, after_s=FROZEN_S if options.freeze else 0)
             seconds = set(durable(monitor)) & set(freezable(monitor) if options.freeze else durable(monitor))
             yield from ((first, second) for second in sorted(seconds))
 

@@ -13,6 +13,8 @@ from tests.support.stage import Stage
 
 WRITES = ("commit", "place_order", "cancel_order", "manual_no_convert_repay")
 
+FROZEN_S = LEASE_TTL_S + 1
+
 
 class Row:
     """A situation, prepared once, and the command that meets it.
@@ -24,7 +26,7 @@ class Row:
     def __init__(self, situation: Situation, stage: Stage) -> None:
         self.situation = situation
         self._prepared = stage
-        stage.build(owns={"BTC": situation.owns}, **situation.settings)
+        stage.build(owns=situation.owns, **situation.settings)
         with stage:
             situation.prepare(stage)
 
@@ -34,7 +36,7 @@ class Row:
             file = stage.folder / "steps.txt"
             before = [order.link for order in stage.case().truth.orders]
             ended = stage.run(*self.situation.argv, fault=f"steps={file}")
-            faults = [*self._said(ended, stage, before), *stage.faults(), *self._own_coins(stage)]
+            faults = [*self._said(ended, stage, before), *stage.faults()]
             assert not faults, (ended, faults)
             return file.read_text().splitlines()
 
@@ -50,7 +52,7 @@ class Row:
                 if killed.code != -9:
                     return [f"{killed.argv} was not killed at step {step}: {killed}"]
                 argv = MONITOR
-            faults = [*self._settled(stage), *stage.faults(), *self._own_coins(stage)]
+            faults = [*self._settled(stage), *stage.faults()]
             if self.situation.enters and not faults:
                 faults = list(self._again(stage))
             return faults
@@ -67,7 +69,7 @@ class Row:
             frozen = stage.start(*self.situation.argv, fault=f"freeze={step}")
             if not frozen.wait_until_frozen():
                 return [f"it was not frozen at step {step}: {frozen.wait()}"]
-            stage.pass_time(LEASE_TTL_S + 1)
+            stage.pass_time(FROZEN_S)
             monitor = stage.start(*MONITOR, fault=f"freeze={monitor_step}" if monitor_step else "")
             taken_over = None if monitor_step and monitor.wait_until_frozen() else monitor.wait()
             frozen.thaw()
@@ -82,17 +84,13 @@ class Row:
                 *said,
                 *self._settled(stage),
                 *stage.faults(),
-                *self._own_coins(stage),
             ]
 
-    def steps_of_monitor(self, step: int) -> list[str]:
-        """Return the numbered steps of the monitor that follows when the command was killed at `step`.
-
-        So much later that one which was frozen there would have lost its lease as well.
-        """
+    def steps_of_monitor(self, step: int, *, after_s: float = 0) -> list[str]:
+        """Return the numbered steps of the monitor that comes `after_s` seconds after a kill at `step`."""
         with self._stage() as stage:
             stage.run(*self.situation.argv, fault=f"kill={step}")
-            stage.pass_time(LEASE_TTL_S + 1)
+            stage.pass_time(after_s)
             return stage.steps(*MONITOR)
 
     def _stage(self) -> Stage:
@@ -112,20 +110,15 @@ class Row:
             if second.code:
                 yield f"not settled by two passes: {first} {second}"
 
-    def _own_coins(self, stage: Stage) -> Iterator[str]:
-        left = stage.case().truth.wallet.get("BTC", 0)
-        if left < self.situation.owns:
-            yield f"of the account's own {self.situation.owns} BTC only {left} are left"
-
     def _again(self, stage: Stage) -> Iterator[str]:
         """Give the command again, as a person would: it goes on if nothing was entered, else it refuses."""
         again = stage.run(*self.situation.argv)
         yield from plain_faults(again)
-        case = stage.case()
+        case, faults = stage.verdict()
         entered = {t.setup_id for t in case.trades if case.views[t.id].position.entered}
         if len(entered) != len(case.setups):
             yield f"the command given again left a setup untraded: {again}"
-        yield from stage.faults()
+        yield from faults
 
     def _said(self, ended: Ended, stage: Stage, before: Sequence[str]) -> Iterator[str]:
         """Yield what is not true of what the command said when nobody killed it."""

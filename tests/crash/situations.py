@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from tests.support.stage import START, HttpStage, Stage
 
 MONITOR = ("monitor", "--once", "--json")
 RECONCILE = ("reconcile", "--apply", "--json")
-OWN_BTC = Decimal("0.5")
+OWN = {"BTC": Decimal("0.5"), "ETH": Decimal(1)}
 """What the account owns beside; botbox did not buy it and must never sell it."""
 
 
@@ -35,7 +35,7 @@ class Situation:
     action: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     ways: tuple[str, ...] = ("http", "paper")
-    owns: Decimal = OWN_BTC
+    owns: Mapping[str, Decimal] = field(default_factory=lambda: OWN)
 
     @property
     def enters(self) -> bool:
@@ -159,7 +159,7 @@ def short_at_target(stage: Stage) -> None:
 
 HALF = {"BOTBOX_TP1_FRACTION": "0.5"}
 SHORTS = {"BOTBOX_SHORTS": "margin"}
-NOTHING = Decimal(0)
+NOTHING: Mapping[str, Decimal] = {}
 
 SITUATIONS = (
     Situation("approve and execute", ("approve", "1", "--execute", "--json"), propose),

@@ -209,19 +209,47 @@ def _become(wanted: Mapping[str, Any]) -> None:
     sys.stdin = Path(os.devnull).open()  # noqa: SIM115  # Forget what the parent has read ahead.
 
 
-WARM = (
-    *(
-        "botbox_cli.bootstrap",
-        "botbox_cli.exchange.bybit",
-        "botbox_cli.storage.store",
-        "botbox_cli.storage.candles",
+_OF = {
+    "botbox_cli": ("bootstrap", "faultpoint"),
+    "botbox_cli.cli": ("app", "confirm", "documents", "passes", "render", "warnings"),
+    "botbox_cli.cli.commands": (
+        "approve",
+        "close",
+        "execute",
+        "halt",
+        "monitor",
+        "propose",
+        "reconcile",
+        "run",
     ),
-    *("botbox_cli.cli.app", "botbox_cli.cli.confirm", "botbox_cli.cli.documents", "botbox_cli.cli.passes"),
-    *("botbox_cli.cli.render", "botbox_cli.exchange.paper.bundled", "botbox_cli.exchange.paper.transport"),
-    *("botbox_cli.exchange.paper.replay", "botbox_cli.exchange.paper.store", "botbox_cli.faultpoint"),
-    *(f"botbox_cli.services.{name}" for name in ("close", "decide", "execute", "flatten", "halt", "monitor")),
-    *(f"botbox_cli.services.{name}" for name in ("propose", "reconcile", "record", "scan", "trades")),
-    *("pybit.unified_trading", "requests", "tenacity", "numpy"),
+    "botbox_cli.exchange": (
+        "bybit",
+        "limiter",
+        "session",
+        "paper.bundled",
+        "paper.clocks",
+        "paper.replay",
+        "paper.store",
+        "paper.transport",
+    ),
+    "botbox_cli.services": (
+        "close",
+        "decide",
+        "execute",
+        "flatten",
+        "halt",
+        "monitor",
+        "reconcile",
+        "trades",
+    ),
+    "botbox_cli.storage": ("candles", "migrate", "store"),
+}
+WARM = (
+    *(f"{of}.{name}" for of, names in _OF.items() for name in names),
+    "alembic.command",
+    "platformdirs",
+    "pybit.unified_trading",
+    "tenacity",
 )
 """What a command imports when it comes to it; what is missing here is only imported each time."""
 

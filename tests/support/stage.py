@@ -48,12 +48,13 @@ class Stage(ABC):
         self.wall = wall
         self.database_url = url or f"sqlite:///{folder / 'botbox.sqlite'}"
         self.settings: dict[str, str] = {}
+        self.owns: dict[str, Decimal] = {}
 
     def build(self, *, owns: Mapping[str, Decimal] | None = None, **settings: str) -> None:
         """Make the account, with 10,000 USDT and the coins that its owner has beside, and botbox's database."""
         self.folder.mkdir(parents=True)
-        self.settings = settings
-        FileBooks(self.exchange_file, {**OPENING, **(owns or {})}).close()
+        self.settings, self.owns = settings, dict(owns or {})
+        FileBooks(self.exchange_file, OPENING | self.owns).close()
         with self:
             self.must("init")
 
@@ -172,10 +173,20 @@ class Stage(ABC):
         with self.exchange() as engine, self.store() as store:
             return case_of(truth_of(engine), store, store.accounts()[0])
 
+    def verdict(self) -> tuple[Case, list[str]]:
+        """Return both sides of the settled account, and what the judges find wrong with it."""
+        with self.exchange() as engine, self.store() as store:
+            truth, account = truth_of(engine), store.accounts()[0]
+            sold = [
+                f"of the account's own {qty} {coin} only {truth.wallet.get(coin)} are left"
+                for coin, qty in self.owns.items()
+                if truth.wallet.get(coin, 0) < qty
+            ]
+            return case_of(truth, store, account), [*judge(truth, store, account), *sold]
+
     def faults(self) -> list[str]:
         """Return what the judges find wrong with the settled account."""
-        with self.exchange() as engine, self.store() as store:
-            return judge(truth_of(engine), store, store.accounts()[0])
+        return self.verdict()[1]
 
 
 class HttpHost:
@@ -249,7 +260,7 @@ class HttpStage(Stage):
     def copy(self, folder: Path) -> Self:
         shutil.copytree(self.folder, folder)
         twin = type(self)(self.server, folder, self.host, self.script)
-        twin.settings = dict(self.settings)
+        twin.settings, twin.owns = dict(self.settings), self.owns
         for (symbol, interval), rows in self._market._klines.items():
             twin._market._klines[symbol, interval] = rows
         return twin
@@ -294,7 +305,7 @@ class PaperStage(Stage):
     def copy(self, folder: Path) -> Self:
         shutil.copytree(self.folder, folder)
         twin = type(self)(self.server, folder)
-        twin.settings = dict(self.settings)
+        twin.settings, twin.owns = dict(self.settings), self.owns
         return twin
 
     def levels(self, fate: str, symbol: str) -> dict[str, str]:
