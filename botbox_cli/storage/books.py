@@ -119,7 +119,9 @@ def _signals(count: int) -> Select[Any]:
 
 
 @cache
-def _trades(*, by_status: int | None, by_symbol: bool, since: bool, ended: bool, limited: bool) -> Select[Any]:
+def _trades(
+    *, by_status: int | None, by_symbol: bool, since: bool, ended: bool, limited: bool
+) -> Select[Any]:
     query = _TRADE.order_by(trades.c.id.desc())
     if by_status is not None:
         query = query.where(_is_among(trades.c.status, by_status))

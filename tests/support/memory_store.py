@@ -238,7 +238,9 @@ class MemoryBooks:
     def add_order(self, order: Order) -> Order:
         self.trade(order.trade_id)
         link = order.order_link_id
-        same = (o for o in self.orders([order.trade_id]) if (o.role, o.attempt) == (order.role, order.attempt))
+        same = (
+            o for o in self.orders([order.trade_id]) if (o.role, o.attempt) == (order.role, order.attempt)
+        )
         if link in self._store._links or any(same):
             raise Conflict(
                 f"order {link} is in the books already",
@@ -352,6 +354,4 @@ def _found(table: dict[K, V], key: K, message: str) -> V:
 
 def _check(what: str, status: Any, wanted: Sequence[Any]) -> None:
     if status not in wanted:
-        raise Conflict(
-            f"{what} is {status}, not {' or '.join(wanted)}", "look at it again: it has moved on"
-        )
+        raise Conflict(f"{what} is {status}, not {' or '.join(wanted)}", "look at it again: it has moved on")
