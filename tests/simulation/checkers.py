@@ -359,7 +359,7 @@ def judge_results(case: Case) -> Iterator[str]:
 def _same(told: Decimal | None, value: Decimal | None) -> bool:
     if told is None or value is None:
         return told is value
-    return abs(told - value) <= EXACT * max(1, abs(value))
+    return abs(told - value) <= EXACT * max(Decimal(1), abs(value))
 
 
 def _told(view: TradeView, name: str) -> Decimal | None:

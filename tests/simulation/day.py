@@ -143,11 +143,11 @@ class Day:
                 self._event()
             self._settle()
             self._judge()
+            self.result.lives = sum(t.status is not TradeStatus.FAILED for t in self._trades())
         finally:
             self.store.close()
-        with_fills = [t for t in self._trades() if t.status is not TradeStatus.FAILED]
-        self.result.lives = len(with_fills)
         self.result.faults = self.storm.counts
+        self.result.counts["request"] = self.storm.requests
         return self.result
 
     def _say(self, text: str) -> None:
@@ -172,7 +172,7 @@ class Day:
             self.result.counts["restart"] += 1
             self.engine.restart()
             self._say("the exchange restarts")
-        elif draw < self.weather.hand_rate + 0.015:
+        elif draw < self.weather.hand_rate + 0.015 and not self._is_entry_in_doubt():
             self.result.counts["night"] += 1
             self._let_time_pass(26 * 3600)
         elif rng.random() < self.weather.race_rate:
@@ -205,20 +205,24 @@ class Day:
         self._say(f"{symbol} {rounded}")
 
     def _last(self, symbol: str) -> Decimal:
-        last = self.market.last(symbol, to_ms(self.clock.now()))
+        last: Decimal | None = self.market.last(symbol, to_ms(self.clock.now()))
         assert last is not None, symbol
         return last
 
     def _rules(self, symbol: str) -> Any:
         return self.engine.instrument(symbol)
 
-    def _trades(self) -> list[Any]:
+    def _trades(self) -> list[Trade]:
         with self.store.read(self.account) as books:
             return list(books.trades())
 
     def _living(self) -> list[Trade]:
         with self.store.read(self.account) as books:
             return list(books.trades(LIVING_TRADES))
+
+    def _is_entry_in_doubt(self) -> bool:
+        """Tell whether an entry waits to be settled: after a day nobody could say any more whether it had landed."""
+        return any(t.status is TradeStatus.OPENING for t in self._living())
 
     # -- commands
 

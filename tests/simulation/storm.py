@@ -51,11 +51,13 @@ class Storm(FaultSchedule):
         super().__init__()
         self.rate = rate
         self.counts: Counter[str] = Counter()
+        self.requests = 0
         self._rng = rng
         self._burst: tuple[int, Rule] | None = None
 
     def befall(self, request: Request) -> list[Rule]:
         """Return the fault of this request, if it meets one. Now and then the next few requests meet the same."""
+        self.requests += 1
         if self._burst is not None:
             left, rule = self._burst
             self._burst = (left - 1, rule) if left > 1 else None
