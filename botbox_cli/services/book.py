@@ -188,7 +188,9 @@ def _reason_of(book: TradeBook, reason: str) -> str:
         return STOP_LOSS_HIT
     if exited and all(parse_order_link_id(o.order_link_id) is None for o in exited):
         return SOLD_OUTSIDE
-    return book.trade.close_reason or reason or CLOSED_BY_HAND
+    # Nobody decided: what TP1 left over has met its stop, or someone sold.
+    fired = any(o.role is Role.STOP for o in exited)
+    return book.trade.close_reason or reason or (STOP_LOSS_HIT if fired else CLOSED_BY_HAND)
 
 
 EARLIER_LIFE_MARGIN = timedelta(minutes=1)

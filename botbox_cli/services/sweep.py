@@ -31,6 +31,7 @@ from botbox_cli.analysis.rules.rule import Evidence, Rule, identity
 from botbox_cli.analysis.statistics import Summary, deflated_probability, luck, summary
 from botbox_cli.domain.candle import INTERVALS
 from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.setup import Direction
 from botbox_cli.errors import BotboxError
 from botbox_cli.ports import CandleBatch, Indicators
 from botbox_cli.services.backtest import (
@@ -230,7 +231,8 @@ def evidence_of(matrix: NDArray[np.float64]) -> Evidence:
 
 @lru_cache(maxsize=256)
 def _mapped(path: str) -> Evidence:
-    return evidence_of(np.load(path, mmap_mode="r"))
+    mapped: NDArray[np.float64] = np.load(path, mmap_mode="r")
+    return evidence_of(mapped.view(np.ndarray))
 
 
 # -- one combination
@@ -259,7 +261,10 @@ def _r_of_symbols(job: Job, rule: Rule, evidences: Iterator[Evidence]) -> Iterat
         parts = []
         for first_ms, end_ms in ((0, job.split_ms), (job.split_ms, 1 << 62)):
             seen = stretch(evidence, first_ms, end_ms)
-            trades = replay(seen, found_by(rule, seen), interval, pack.instrument, job.terms).trades
+            finds = found_by(rule, seen)
+            # At least one kind, for the columns; a rule without longs then has none that count.
+            wanted = [f for f in finds if job.shorts or f.direction is Direction.LONG] or finds[:1]
+            trades = replay(seen, wanted, interval, pack.instrument, job.terms).trades
             parts.append(trades.take(trades.decided & (job.shorts | (trades.sign > 0))))
         yield parts[0], parts[1]
 

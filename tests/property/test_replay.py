@@ -3,13 +3,15 @@
 import math
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botbox_cli.analysis.columns import cut
+from botbox_cli.analysis.columns import cut, exact
 from botbox_cli.analysis.replay import Exit, Path, ReplayTerms, Trades, follow, replay
+from botbox_cli.analysis.replay.ticks import Ticks
 from botbox_cli.analysis.rules.bb_mean_reversion import BbMeanReversion
 from botbox_cli.analysis.rules.registry import parse_identity
 from botbox_cli.analysis.rules.rule import Rule, identity, setup_of
@@ -17,6 +19,7 @@ from botbox_cli.analysis.rules.trend_pullback import TrendPullback
 from botbox_cli.analysis.statistics import summary
 from botbox_cli.domain.account import Mode, Venue
 from botbox_cli.domain.candle import from_ms
+from botbox_cli.domain.number import ceil_to_step, floor_to_step, round_to_step
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.ports import CandleBatch
 from botbox_cli.services.scan import scan
@@ -203,3 +206,20 @@ def test_intervals_hold_what_they_are_about(r: list[float], seed: int):
         assert s.expectancy_low <= s.expectancy_high
         assert min(r) - 1e-9 <= s.expectancy_low
         assert s.expectancy_high <= max(r) + 1e-9
+
+
+@given(
+    places=st.integers(0, 8),
+    units=st.sampled_from([1, 2, 5, 25]),
+    counts=st.lists(st.integers(1, 10**9), min_size=1, max_size=20),
+    nudge=st.sampled_from([0.0, 0.5, 1e-9, -1e-9, 0.499999999, 0.500000001, 0.25]),
+)
+def test_ticks_of_columns_are_those_of_decimals(places: int, units: int, counts: list[int], nudge: float):
+    tick = Decimal(units).scaleb(-places)
+    prices = np.array([(count + nudge) * float(tick) for count in counts])
+    ticks = Ticks(tick)
+
+    for columns, one in (
+        (ticks.floor, floor_to_step), (ticks.ceil, ceil_to_step), (ticks.nearest, round_to_step)
+    ):  # fmt: skip
+        assert columns(prices).tolist() == [float(one(exact(price), tick)) for price in prices]

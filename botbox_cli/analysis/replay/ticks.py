@@ -10,8 +10,11 @@ import numpy as np
 from botbox_cli.analysis.columns import Column, exact
 from botbox_cli.domain.number import ceil_to_step, floor_to_step, round_to_step
 
-_DOUBTFUL = 1e-6
-"""A quotient this near to where the rounding turns is rounded anew in decimals: the float may lie on either side."""
+_DOUBTFUL = 4e-15
+"""A quotient this near to where the rounding turns, as a share of itself, is rounded anew in decimals.
+
+Ten times what two roundings of a float can be wrong by: the float may lie on either side of the turn.
+"""
 
 
 class Ticks:
@@ -47,7 +50,7 @@ class Ticks:
         quotients = prices * self._scale / self._units
         whole = coarsely(quotients)
         beside = quotients - turn
-        doubtful = np.abs(beside - np.rint(beside)) < _DOUBTFUL * np.maximum(1.0, np.abs(quotients) * 1e-6)
+        doubtful = np.abs(beside - np.rint(beside)) <= _DOUBTFUL * np.abs(quotients)
         rounded: Column = whole * self._units / self._scale
         if doubtful.any():
             nearest = np.rint(quotients) * self._units / self._scale
