@@ -193,8 +193,8 @@ def _reason_of(book: TradeBook, reason: str) -> str:
     return book.trade.close_reason or reason or (STOP_LOSS_HIT if fired else CLOSED_BY_HAND)
 
 
-EARLIER_LIFE_MARGIN = timedelta(minutes=1)
-"""How far our clock may be ahead of the exchange's before its times look as if they came before ours."""
+EARLIER_LIFE_MARGIN = timedelta(seconds=2)
+"""Twice as far as our clock may be ahead of the exchange's: Bybit refuses a timestamp that leads by a second."""
 
 
 def is_of_an_earlier_life(order: Order, at: datetime) -> bool:

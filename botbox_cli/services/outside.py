@@ -12,7 +12,7 @@ from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade
-from botbox_cli.errors import Mismatch
+from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable, Mismatch
 from botbox_cli.ports import Books
 from botbox_cli.services.book import (
     TradeBook,
@@ -71,6 +71,20 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
             f"`botbox reconcile` shows the difference; `botbox close {trade.id}` sells what is there",
         )
     return False
+
+
+def has_all_coins(work: Work) -> bool:
+    """Tell whether the wallet has all that botbox's open longs hold of the trade's coin; never sure beside a short."""
+    desk, trade = work.desk, work.read().trade
+    if trade.direction is not Direction.LONG:
+        return False
+    try:
+        balance = desk.exchange.wallet().get(trade.base_coin)
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
+        return False
+    with desk.store.read(desk.account) as books:
+        held = _held_by_all(books, trade.base_coin)
+    return balance is not None and balance.total >= held
 
 
 def _held_by_all(books: Books, coin: str) -> Decimal:

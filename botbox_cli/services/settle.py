@@ -37,6 +37,7 @@ from botbox_cli.services.book import (
     with_fee_values,
 )
 from botbox_cli.services.lease import Work
+from botbox_cli.services.outside import has_all_coins
 
 FENCE_MARGIN_S = 2.0
 RETENTION_OF_UNFILLED = timedelta(hours=24)
@@ -46,6 +47,8 @@ FORGOTTEN_AFTER_S = 60.0
 NOWHERE_MARKER = "nowhere:"
 CANCEL_ASKED = "cancel asked for by botbox"
 """Reason on an order whose cancel we asked for, to tell it from one that was cancelled by hand."""
+UNSOLD_AFTER_S = 5.0
+"""The same, while the wallet shows that nothing was sold."""
 CANCEL_REST_LIMIT_S = 4.0
 UNFILLED_LAG_S = 2.0
 """An entry shown as ended without a fill is believed only this long after its end: fills may surface after it."""
@@ -237,11 +240,13 @@ def is_forgotten(work: Work, order: Order, sight: Sight) -> bool:
 
     Bybit forgets orders that ended without a fill after a day. Whoever takes a filled one for forgotten sells twice: so
     it must have been nowhere on two occasions a while apart (a look-up that failed, or a row whose executions are late,
-    is no such occasion), and the cancel must be answered that no such order is known, not that it is filled.
+    is no such occasion), and the cancel must be answered that no such order is known, not that it is filled. The while
+    is short when the wallet still has all the coins that botbox's trades hold: then none were sold.
     """
     if order.status is not OrderStatus.WORKING or order.role is Role.ENTRY or not sight.is_nowhere:
         return False
-    if _nowhere_for_s(work, order) < FORGOTTEN_AFTER_S:
+    nowhere_s = _nowhere_for_s(work, order)
+    if nowhere_s < FORGOTTEN_AFTER_S and not (nowhere_s >= UNSOLD_AFTER_S and has_all_coins(work)):
         return False
     work.renew()
     try:

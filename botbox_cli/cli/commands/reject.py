@@ -8,6 +8,7 @@ import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile, SetupId, checked_id
 from botbox_cli.cli.session import begin
+from botbox_cli.errors import UsageError
 
 
 def reject(
@@ -28,6 +29,8 @@ def reject(
     from botbox_cli.services import decide
 
     session = begin(ctx, as_json, env_file)
+    if not reason.strip():
+        raise UsageError("--reason is empty", 'say why, like `--reason "news tonight"`')
     with session.wired() as wiring:
         desk, number = wiring.desk(), checked_id(setup_id, "setup", "setups")
         setup = decide.reject(desk, number, reason=reason, shown=decider())
