@@ -58,6 +58,6 @@ def test_killed_before_it_sent_the_next_pass_waits_for_the_fence(make_stage: Mak
         again = installed(stage, "execute", "1", fault="")
 
         assert (killed.returncode, settled.returncode, again.returncode) == (-9, 0, 0)
-        assert 5 < waited_s < 25, "recv_window + 2 s after it was marked as sent"
+        assert 5 < waited_s < 30, "recv_window + 2 s after it was marked as sent"
         assert [o.link.rpartition("-")[2] for o in stage.case().truth.orders] == ["entry1", "stop1"]
         assert stage.faults() == []
