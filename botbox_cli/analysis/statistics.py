@@ -10,7 +10,7 @@ import numpy as np
 
 from botbox_cli.analysis.columns import Column
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 _CELLS = 1 << 21
 """Drawn at once, which bounds the memory."""
 

@@ -30,6 +30,8 @@ from botbox_cli.services.lookup import unknown_symbol
 from botbox_cli.services.portfolio import Held, hold
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+GROUP_RESAMPLES = 300
+"""For the interval of a group: there are many of them."""
 LEAST_TRADES = 30
 """Of which a rate is worth saying, and a parameter worth choosing."""
 
@@ -478,7 +480,7 @@ def _groups(trades: Trades, symbol: NDArray[np.str_], r: Column) -> dict[str, tu
     found = {}
     for name, labels in named.items():
         present = sorted(set(labels.tolist()), key=lambda x: (orders.get(name, [x]).index(x), x))
-        found[name] = tuple(Group(str(x), summary(r[labels == x], resamples=500)) for x in present)
+        found[name] = tuple(Group(str(x), summary(r[labels == x], resamples=GROUP_RESAMPLES)) for x in present)
     return found
 
 
