@@ -26,6 +26,9 @@ from botbox_cli.services.book import (
 from botbox_cli.services.late_fills import book_known_fills
 from botbox_cli.services.lease import Work
 
+DUST_SHARE = Decimal("0.1")
+"""What earlier trades may have left in the wallet, as a share of one trade's coins."""
+
 PART = "/"
 """Between the exchange's id of a sale by hand and the trade whose part of it is meant: it may end several trades."""
 
@@ -73,8 +76,12 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     return False
 
 
-def has_all_coins(work: Work) -> bool:
-    """Tell whether the wallet has all that botbox's open longs hold of the trade's coin; never sure beside a short."""
+def has_all_coins(work: Work, qty: Decimal) -> bool:
+    """Tell whether the wallet shows that none of the trade's coins, `qty`, were sold.
+
+    It has all that botbox's open longs hold of the coin, and hardly more: where the owner has coins too, theirs would
+    cover up a sale. Never sure beside a short.
+    """
     desk, trade = work.desk, work.read().trade
     if trade.direction is not Direction.LONG:
         return False
@@ -84,7 +91,7 @@ def has_all_coins(work: Work) -> bool:
         return False
     with desk.store.read(desk.account) as books:
         held = _held_by_all(books, trade.base_coin)
-    return balance is not None and balance.total >= held
+    return balance is not None and 0 <= balance.total - held < qty * DUST_SHARE
 
 
 def _held_by_all(books: Books, coin: str) -> Decimal:

@@ -241,12 +241,12 @@ def is_forgotten(work: Work, order: Order, sight: Sight) -> bool:
     Bybit forgets orders that ended without a fill after a day. Whoever takes a filled one for forgotten sells twice: so
     it must have been nowhere on two occasions a while apart (a look-up that failed, or a row whose executions are late,
     is no such occasion), and the cancel must be answered that no such order is known, not that it is filled. The while
-    is short when the wallet still has all the coins that botbox's trades hold: then none were sold.
+    is short when the wallet has just the coins that botbox's trades hold: then none were sold.
     """
     if order.status is not OrderStatus.WORKING or order.role is Role.ENTRY or not sight.is_nowhere:
         return False
     nowhere_s = _nowhere_for_s(work, order)
-    if nowhere_s < FORGOTTEN_AFTER_S and not (nowhere_s >= UNSOLD_AFTER_S and has_all_coins(work)):
+    if nowhere_s < FORGOTTEN_AFTER_S and not (nowhere_s >= UNSOLD_AFTER_S and has_all_coins(work, order.qty)):
         return False
     work.renew()
     try:

@@ -435,3 +435,21 @@ def test_entry_whose_emergency_exit_is_refused_but_whose_stop_is_back_is_a_succe
         assert told.exit_code == 0
         assert told.success
         assert settle(world, faults) == []
+
+
+def test_stop_that_is_nowhere_is_not_forgotten_soon_while_the_owner_has_coins_too(rich: World) -> None:
+    """It has fired, and nothing shows it yet. The wallet still holds enough, but that is the owner's own."""
+    faults = Faults(rich)
+    open_trade(rich)
+    rich.set_price("BTCUSDT", "57900")
+    rich.pass_time(2)
+    faults.on("get_executions", nothing, times=999)
+    faults.on(LOOK_UPS, nothing, link="stop1", times=999)
+    faults.on("cancel_order", code(170213), link="stop1", times=999)
+
+    for _ in range(3):
+        assert exit_code_of(monitor(rich.desk)) == 10
+        rich.pass_time(5)
+
+    assert own_coins(rich) >= 1
+    assert settle(rich, faults) == []
