@@ -480,7 +480,9 @@ def _groups(trades: Trades, symbol: NDArray[np.str_], r: Column) -> dict[str, tu
     found = {}
     for name, labels in named.items():
         present = sorted(set(labels.tolist()), key=lambda x: (orders.get(name, [x]).index(x), x))
-        found[name] = tuple(Group(str(x), summary(r[labels == x], resamples=GROUP_RESAMPLES)) for x in present)
+        found[name] = tuple(
+            Group(str(x), summary(r[labels == x], resamples=GROUP_RESAMPLES)) for x in present
+        )
     return found
 
 
