@@ -1,1 +1,1 @@
-"""Guarantees broken on purpose, one at a time, to show that a test notices."""
+"""The code broken on purpose, one guarantee at a time, to show that the tests notice."""

@@ -108,6 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="one day, told step by step")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--sql", action="store_true", help="on a SQLite database in memory: slower")
+    parser.add_argument("--until-bad", action="store_true", help="stop at the first bad day")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
         return _one(chosen.seed, in_sql=chosen.sql)
@@ -119,6 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
         total.add(result, busy_s)
         if result.violations:
             _tell(result)
+            if chosen.until_bad:
+                return 1
     wall_s = time.perf_counter() - started
     print(total.table())
     print(

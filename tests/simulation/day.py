@@ -270,7 +270,8 @@ class Day:
         rng, tick = self.rng, self._rules(symbol).tick
 
         def at(share: float) -> Decimal:
-            return (last * Decimal(repr(round(1 + share, 6))) / tick).to_integral_value() * tick
+            price: Decimal = (last * Decimal(repr(round(1 + share, 6))) / tick).to_integral_value() * tick
+            return price
 
         return Setup(
             symbol=symbol,
