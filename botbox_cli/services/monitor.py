@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -57,8 +57,12 @@ def monitor(desk: Desk) -> MonitorResult:
     result = MonitorResult()
     living, ended = _trades(desk)
     if not living and ended:
-        with suppress(ExchangeUnavailable):  # nothing is at stake: the next pass looks again
+        try:
             _new_fills(desk, ended, result)
+        except ExchangeUnavailable:
+            pass  # Nothing is at stake: the next pass looks again.
+        except BotboxError as e:
+            result.errors.append(TradeError(e))
         living, ended = _trades(desk)
     if not living:
         return result
