@@ -282,13 +282,25 @@ def _share_to_keep(work: Work, book: TradeBook, price: Decimal) -> Decimal:
     if trade.tp1_done or trade.take_profit_2 is None or policy.tp1_fraction >= 1:
         return ZERO
     instrument = instrument_of(work.desk, trade.symbol)
-    whole = instrument.floor_qty(book.position.held + book.position.exited)
-    keep = whole - instrument.floor_qty(whole * policy.tp1_fraction)
+    keep = _meant_for_tp2(work, book)
     share = wanted_stop_qty(book, instrument) - keep
     worst = min(price, trade.initial_stop)
     if instrument.is_sellable(keep, worst) and instrument.is_sellable(share, price):
         return keep
     return ZERO
+
+
+def _meant_for_tp2(work: Work, book: TradeBook) -> Decimal:
+    instrument = instrument_of(work.desk, book.trade.symbol)
+    whole = instrument.floor_qty(book.position.held + book.position.exited)
+    return whole - instrument.floor_qty(whole * work.desk.policy.tp1_fraction)
+
+
+def _is_tp1_sold(work: Work, book: TradeBook) -> bool:
+    """Tell whether all of the share for TP1 has been sold; an exit that filled may have been a part of it."""
+    instrument = instrument_of(work.desk, book.trade.symbol)
+    has_exited = any(book.filled(o) for o in book.of_role(Role.EXIT))
+    return has_exited and wanted_stop_qty(book, instrument) <= _meant_for_tp2(work, book)
 
 
 def _resume_leaving(work: Work, book: TradeBook, price: Decimal) -> None:
@@ -298,7 +310,7 @@ def _resume_leaving(work: Work, book: TradeBook, price: Decimal) -> None:
         raise exit_in_doubt(work, in_doubt)
     trade = book.trade
     is_partial = trade.close_reason == ""
-    if is_partial and any(book.filled(o) for o in book.of_role(Role.EXIT)):
+    if is_partial and not book.ways_out and _is_tp1_sold(work, book):
         finish(work, price, took_profit=True)
     elif (is_partial or trade.close_reason == TAKE_PROFIT_HIT) and not is_at_target(trade, price):
         clear_stops(work)

@@ -637,3 +637,26 @@ def test_sale_by_hand_that_another_trades_exit_has_covered_up_is_found(world: Wo
 
 def die() -> None:
     raise Killed
+
+
+def test_tp1_that_was_once_taken_in_part_is_not_stuck_when_its_second_try_is_killed() -> None:
+    """An exit of the first try has filled; killed between deciding and cancelling, the second has sold nothing yet."""
+    with a_world(policy=half()) as world:
+        faults = Faults(world)
+        open_trade(world)
+        world.set_price("BTCUSDT", "62000")
+        faults.on("place_order", first(lambda: ending(world, fill_fraction=Decimal("0.2"))), link="exit1")
+        faults.on("place_order", code(170131), link="exit2")
+        monitor(world.desk)
+        faults.clear()
+        world.pass_time(60)
+        process = Process(world.desk, world.session, "doomed", at("ask cancel_order", die))
+        process.run(monitor)
+        world.pass_time(60)
+
+        monitor(world.new_desk("later"))
+
+        assert only_trade(world).tp1_done
+        held = truth(world).by_link[live_stops(world)[0]].qty
+        assert held == Decimal("0.008325")
+        assert settle(world, faults) == []
