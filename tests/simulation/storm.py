@@ -63,7 +63,7 @@ class Storm(FaultSchedule):
             self._burst = (left - 1, rule) if left > 1 else None
             return self._count(rule)
         # A trade is made of few writes and many reads: each must have its share of trouble.
-        rate = min(self.rate * 3, 0.6) if request.method == "POST" else self.rate
+        rate = min(self.rate * 3, 0.6) if request.method == "POST" else self.rate / 2
         if rate == 0 or self._rng.random() >= rate:
             return []
         rule = self._draw(request)

@@ -256,9 +256,11 @@ class MemoryBooks:
         return stored
 
     def orders(self, trade_ids: Sequence[int]) -> list[Order]:
-        links = (link for i in dict.fromkeys(trade_ids) for link in self._t.orders_of.get(i, ()))
-        found = [self._t.orders[link] for link in links]
-        return found if len(trade_ids) == 1 else sorted(found, key=lambda o: o.id)
+        orders, of = self._t.orders, self._t.orders_of
+        if len(trade_ids) == 1:
+            return [orders[link] for link in of.get(trade_ids[0], ())]
+        found = [orders[link] for i in set(trade_ids) for link in of.get(i, ())]
+        return sorted(found, key=lambda o: o.id)
 
     def order_by_link_id(self, order_link_id: str) -> Order | None:
         return self._t.orders.get(order_link_id)
@@ -284,12 +286,9 @@ class MemoryBooks:
         self._put(self._t.fills, execution_id, replace(fill, fees_quote=fees_quote))
 
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
-        found = [
-            self._t.fills[execution_id]
-            for order in self.orders(trade_ids)
-            for execution_id in self._t.fills_of[order.order_link_id]
-        ]
-        return sorted(found, key=lambda f: f.executed_at)
+        fills, of = self._t.fills, self._t.fills_of
+        found = [fills[i] for order in self.orders(trade_ids) for i in of[order.order_link_id]]
+        return sorted(found, key=lambda f: f.executed_at) if len(found) > 1 else found
 
     # -- the rest
 
