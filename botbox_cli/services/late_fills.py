@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO, plain
+from botbox_cli.domain.trade import Trade
 from botbox_cli.errors import Conflict, Mismatch
 from botbox_cli.services.book import (
     TradeBook,
     add_fills,
+    books_of,
     instrument_of,
     is_of_an_earlier_life,
     project,
@@ -56,6 +58,22 @@ def book_known_fills(desk: Desk, fills: Sequence[Fill]) -> list[tuple[int, Misma
         except Conflict as e:
             refused.append((trade.id, _beside_another(book, new, e)))
     return refused
+
+
+def value_fees(desk: Desk, trades: Sequence[Trade]) -> None:
+    """Find out what fees were worth whose coin had no price when they were booked; as near to their time as can be."""
+    with desk.store.read(desk.account) as books:
+        open_fees = [
+            (book.trade, unvalued)
+            for book in books_of(books, trades)
+            if (unvalued := [f for f in book.fills if f.fees_quote is None])
+        ]
+    for trade, fills in open_fees:
+        valued = [f for f in with_fee_values(desk, trade, fills) if f.fees_quote is not None]
+        with desk.store.write(desk.account) as books:
+            for fill in valued:
+                assert fill.fees_quote is not None, "only valued ones are left"
+                books.set_fill_fees_quote(fill.execution_id, fill.fees_quote)
 
 
 def _beside_another(book: TradeBook, fills: Sequence[Fill], conflict: Conflict) -> Mismatch:

@@ -13,7 +13,7 @@ from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
 from botbox_cli.errors import BotboxError, Conflict, ExchangeUnavailable
 from botbox_cli.services.attend import Attended, Snapshot, attend
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.late_fills import book_known_fills
+from botbox_cli.services.late_fills import book_known_fills, value_fees
 from botbox_cli.services.lease import Budget, Work, working_on
 
 FILLS_MARKER = "fills_seen_until"
@@ -141,4 +141,5 @@ def _new_fills(desk: Desk, trades: list[Trade], result: MonitorResult) -> list[F
     result.errors += [TradeError(error, trade_id) for trade_id, error in book_known_fills(desk, fills)]
     with desk.store.write(desk.account) as books:
         books.set_marker(FILLS_MARKER, now.isoformat())
+    value_fees(desk, trades)
     return fills
