@@ -63,7 +63,7 @@ lock: $(STAMP) ## pin every dependency anew, with hashes
 	@$(PY) -m venv $(LOCK_TOOLS)
 	@$(LOCK_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(LOCK) --extra dev --output-file requirements-dev.lock
-	@$(LOCK) --extra postgres --constraint requirements-dev.lock --output-file requirements.lock
+	@$(LOCK) --extra chart --extra desk --extra notify --extra postgres --extra web --constraint requirements-dev.lock --output-file requirements.lock
 
 # An interpreter that is found may still not run (a version manager's shim) or lack venv, so each one is tried.
 $(STAMP): requirements-dev.lock

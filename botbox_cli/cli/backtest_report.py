@@ -17,7 +17,7 @@ from botbox_cli.analysis.statistics import Summary
 from botbox_cli.cli import html
 from botbox_cli.cli.console import Column, Console
 from botbox_cli.cli.curves import bars, curve
-from botbox_cli.cli.documents import Document, iso
+from botbox_cli.documents import Document, iso
 from botbox_cli.domain.candle import from_ms
 from botbox_cli.domain.number import plain
 from botbox_cli.services.backtest import LEAST_TRADES, Backtest, Report, TradeLine

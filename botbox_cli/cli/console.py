@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from botbox_cli.cli.documents import SCHEMA, error_document, iso
+from botbox_cli.documents import SCHEMA, error_document, iso
 from botbox_cli.errors import BotboxError, UsageError
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

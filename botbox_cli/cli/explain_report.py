@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botbox_cli.cli import html
-from botbox_cli.cli.documents import (
+from botbox_cli.cli.render import price, trade_line
+from botbox_cli.documents import (
     Document,
     fill_document,
     iso,
@@ -17,7 +18,6 @@ from botbox_cli.cli.documents import (
     time_or_null,
     trade_document,
 )
-from botbox_cli.cli.render import price, trade_line
 from botbox_cli.domain.number import plain
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botbox_cli.cli.documents import Document, error_document, number_or_null, setup_document, time_or_null
+from botbox_cli.documents import Document, error_document, number_or_null, setup_document, time_or_null
 from botbox_cli.errors import BotboxError, gravest
 from botbox_cli.services.jobs import job
 

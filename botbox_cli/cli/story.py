@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botbox_cli.cli import render
-from botbox_cli.cli.documents import Document, iso, setup_document, trade_document
+from botbox_cli.documents import Document, iso, setup_document, trade_document
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.statistics import Statistics
 from botbox_cli.services import demo

@@ -12,7 +12,7 @@ from pathlib import Path
 from botbox_cli.cli import html
 from botbox_cli.cli.backtest_report import figures_of, rounded, summary_document
 from botbox_cli.cli.console import Column, Console
-from botbox_cli.cli.documents import Document, iso
+from botbox_cli.documents import Document, iso
 from botbox_cli.domain.candle import from_ms
 from botbox_cli.services.sweep import Figures, Sweep, Tried
 

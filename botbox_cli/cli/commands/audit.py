@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from botbox_cli.bootstrap import Wiring
-    from botbox_cli.cli.documents import Document
+    from botbox_cli.documents import Document
     from botbox_cli.ports import LogEntry, LogHead
     from botbox_cli.services.audit import Verdict
 
@@ -119,7 +119,7 @@ def _error(verdict: Verdict, path: Path) -> StorageError | None:
 
 
 def _document(verdict: Verdict, error: StorageError | None) -> Document:
-    from botbox_cli.cli.documents import error_document
+    from botbox_cli.documents import error_document
 
     broken = verdict.broken
     return {

@@ -11,7 +11,7 @@ from botbox_cli.cli.session import begin
 from botbox_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from botbox_cli.cli.documents import Document
+    from botbox_cli.documents import Document
     from botbox_cli.services.candles import CandleRow
 
 PRICES = ("open", "high", "low", "close", "volume", "turnover")
@@ -61,7 +61,7 @@ def candles(
 
 
 def _document(row: CandleRow) -> Document:
-    from botbox_cli.cli.documents import iso
+    from botbox_cli.documents import iso
     from botbox_cli.domain.number import plain
 
     prices = {name: plain(getattr(row, name)) for name in PRICES}

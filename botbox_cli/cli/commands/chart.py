@@ -14,7 +14,7 @@ from botbox_cli.errors import UsageError
 if TYPE_CHECKING:
     from botbox_cli.bootstrap import Wiring
     from botbox_cli.cli.console import Console
-    from botbox_cli.cli.documents import Document
+    from botbox_cli.documents import Document
     from botbox_cli.services.charting import Drawing
 
 PIPED_WIDTH = 100
@@ -136,7 +136,7 @@ def _draw(console: Console, drawing: Drawing) -> None:
 
 
 def _document(drawing: Drawing) -> Document:
-    from botbox_cli.cli.documents import iso
+    from botbox_cli.documents import iso
     from botbox_cli.domain.number import plain
     from botbox_cli.services.candles import rows_of
 

@@ -102,7 +102,7 @@ def _tell(session: Session, result: CloseOutcome | NotClosed) -> None:
 
 
 def _document(result: CloseOutcome | NotClosed) -> dict[str, Any]:
-    from botbox_cli.cli.documents import error_document, trade_document
+    from botbox_cli.documents import error_document, trade_document
     from botbox_cli.services.close import CloseOutcome
 
     error = None if result.error is None else error_document(result.error)

@@ -28,8 +28,8 @@ def doctor(ctx: typer.Context, as_json: AsJson = False, env_file: EnvFile = None
     Example:
       botbox doctor
     """
-    from botbox_cli.cli.documents import error_document
     from botbox_cli.cli.render import findings_report
+    from botbox_cli.documents import error_document
 
     console = console_of(ctx, as_json)
     findings = list(_findings(console, env_file))

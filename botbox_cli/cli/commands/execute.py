@@ -11,7 +11,7 @@ from botbox_cli.cli.session import Session, begin
 from botbox_cli.errors import BotboxError, UsageError, gravest
 
 if TYPE_CHECKING:
-    from botbox_cli.cli.documents import Document
+    from botbox_cli.documents import Document
     from botbox_cli.services.desk import Desk
     from botbox_cli.services.execute import Outcome
 
@@ -129,13 +129,13 @@ def _planned(session: Session, desk: Desk) -> list[str]:
 
 
 def _document(outcome: Outcome) -> Document:
-    from botbox_cli.cli.documents import outcome_document
+    from botbox_cli.documents import outcome_document
 
     return outcome_document(outcome.setup, outcome.trade, outcome.error, success=outcome.success)
 
 
 def _refusal(desk: Desk, setup_id: int, error: BotboxError) -> Document:
-    from botbox_cli.cli.documents import outcome_document
+    from botbox_cli.documents import outcome_document
 
     with desk.store.read(desk.account) as books:
         return outcome_document(books.setup(setup_id), None, error, success=False)

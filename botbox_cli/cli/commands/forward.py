@@ -35,7 +35,7 @@ def forward(
     Example:
       botbox forward 15m
     """
-    from botbox_cli.cli.documents import iso
+    from botbox_cli.documents import iso
     from botbox_cli.services.forward import forward as move
 
     session = begin(ctx, as_json, env_file)

@@ -45,7 +45,7 @@ def halt(
 
 def _halted(session: Session, wiring: Wiring, reason: str) -> dict[str, Any]:
     """Pull the brake and say so; return its document."""
-    from botbox_cli.cli.documents import iso
+    from botbox_cli.documents import iso
     from botbox_cli.services.halt import halt as pull
 
     brake = pull(wiring.store, wiring.account(), wiring.clock, reason=reason)

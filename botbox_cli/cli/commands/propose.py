@@ -30,7 +30,7 @@ def propose(
     Example:
       botbox propose BTCUSDT --entry 61250 --stop 60200 --tp1 63000
     """
-    from botbox_cli.cli.documents import setup_document
+    from botbox_cli.documents import setup_document
     from botbox_cli.services.propose import propose as service
 
     session = begin(ctx, as_json, env_file)

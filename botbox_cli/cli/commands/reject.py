@@ -24,8 +24,8 @@ def reject(
     Example:
       botbox reject 1 --reason "news tonight"
     """
-    from botbox_cli.cli.documents import setup_document
     from botbox_cli.cli.person import decider
+    from botbox_cli.documents import setup_document
     from botbox_cli.services import decide
 
     session = begin(ctx, as_json, env_file)

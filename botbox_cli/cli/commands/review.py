@@ -11,7 +11,7 @@ from botbox_cli.cli.session import Session, begin
 from botbox_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from botbox_cli.cli.documents import Document
+    from botbox_cli.documents import Document
     from botbox_cli.services.desk import Desk
     from botbox_cli.services.review import Question
 
@@ -84,7 +84,7 @@ def _list(session: Session, questions: list[Question]) -> None:
 
 
 def _document(question: Question) -> Document:
-    from botbox_cli.cli.documents import number_or_null, time_or_null
+    from botbox_cli.documents import number_or_null, time_or_null
 
     trade, pnl = question.trade.trade, question.trade.pnl
     return {
@@ -101,8 +101,8 @@ def _document(question: Question) -> Document:
 
 
 def _keep(session: Session, desk: Desk, trade_id: int, text: str) -> None:
-    from botbox_cli.cli.documents import iso
     from botbox_cli.cli.person import decider
+    from botbox_cli.documents import iso
     from botbox_cli.services import review as service
 
     kept = service.answer(desk, trade_id, text, **decider())

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from botbox_cli.cli.console import Console
-from botbox_cli.cli.documents import Document, error_document
 from botbox_cli.cli.options import AsJson, EnvFile
 from botbox_cli.cli.repeat import Interval, Once, repeat
 from botbox_cli.cli.session import Session, begin
+from botbox_cli.documents import Document, error_document
 from botbox_cli.errors import BotboxError, gravest
 from botbox_cli.services.jobs import AlreadyRunning, job
 

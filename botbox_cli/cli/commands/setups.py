@@ -27,8 +27,8 @@ def setups(
     Example:
       botbox setups --status all
     """
-    from botbox_cli.cli.documents import setup_document
     from botbox_cli.cli.render import setups_table
+    from botbox_cli.documents import setup_document
 
     session = begin(ctx, as_json, env_file)
     word = parse_word(status, WORDS, "--status")

@@ -15,8 +15,8 @@ def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_fil
     Example:
       botbox show 1
     """
-    from botbox_cli.cli.documents import error_document, setup_document
     from botbox_cli.cli.render import setup_card, setup_chart
+    from botbox_cli.documents import error_document, setup_document
     from botbox_cli.services.card import card, card_facts
 
     session = begin(ctx, as_json, env_file)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from botbox_cli.bootstrap import Wiring
-    from botbox_cli.cli.documents import Document
+    from botbox_cli.documents import Document
     from botbox_cli.domain.account import Account
     from botbox_cli.domain.statistics import Statistics
     from botbox_cli.services.shadow import Shadow, ShadowGroup
@@ -79,7 +79,7 @@ def _shadow(session: Session, wiring: Wiring, accounts: list[Account], since: da
 
 
 def _shadow_document(account: Account, found: Shadow) -> Document:
-    from botbox_cli.cli.documents import time_or_null
+    from botbox_cli.documents import time_or_null
 
     return {
         "mode": str(account.mode),
@@ -123,7 +123,7 @@ def _group_document(group: ShadowGroup) -> Document:
 
 
 def _document(account: Account, figures: Statistics) -> Document:
-    from botbox_cli.cli.documents import number_or_null
+    from botbox_cli.documents import number_or_null
     from botbox_cli.domain.number import plain
 
     return {

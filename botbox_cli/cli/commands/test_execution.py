@@ -27,7 +27,7 @@ def dry_run(
     Example:
       botbox test-execution --setup 1
     """
-    from botbox_cli.cli.documents import error_document, setup_document
+    from botbox_cli.documents import error_document, setup_document
     from botbox_cli.services import dry_run as service
 
     session = begin(ctx, as_json, env_file)

@@ -39,8 +39,8 @@ def trades(
     Example:
       botbox trades --status open
     """
-    from botbox_cli.cli.documents import trade_document
     from botbox_cli.cli.render import trades_table
+    from botbox_cli.documents import trade_document
     from botbox_cli.services.trades import list_trades
 
     session = begin(ctx, as_json, env_file)
