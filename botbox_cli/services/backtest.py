@@ -23,7 +23,7 @@ from botbox_cli.domain.candle import DAY_MS, Interval, from_ms, to_ms
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.regime import RANGING_BELOW, TRENDING_ABOVE
 from botbox_cli.errors import BotboxError, ConfigError, Denied, NotFound
-from botbox_cli.ports import CandleStore, Store
+from botbox_cli.ports import CandleReader, Instruments
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.evidence import Coverage, coverage, finer_candles, load_evidence
 from botbox_cli.services.lookup import unknown_symbol
@@ -188,8 +188,8 @@ class _Played:
 class Source:
     """Where candles and instruments come from."""
 
-    store: Store
-    candles: CandleStore
+    store: Instruments
+    candles: CandleReader
     venue: Venue
 
 

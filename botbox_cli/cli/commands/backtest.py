@@ -65,10 +65,10 @@ def backtest(  # noqa: PLR0913, PLR0917  # one parameter an option
             "`--walk-forward N` tries each choice on later candles; `botbox sweep` looks at all of them",
         )
     session = begin(ctx, as_json, env_file)
-    with session.wired() as wiring:
+    with session.recorded() as recorded:
         source, ask = ask_of(
             session.settings,
-            wiring,
+            recorded,
             chosen[0],
             symbols=symbol,
             timeframe=timeframe,
