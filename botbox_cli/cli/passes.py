@@ -13,6 +13,7 @@ from botbox_cli.services.jobs import job
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from botbox_cli.analysis.rules.rule import Rule
     from botbox_cli.bootstrap import Wiring
     from botbox_cli.services.monitor import MonitorResult
     from botbox_cli.services.record import RecordResult
@@ -83,8 +84,8 @@ def record_document(result: RecordResult) -> Document:
     }
 
 
-def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str) -> Done:
-    """Scan once. Raises AlreadyRunning, NotFound, StorageError."""
+def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str, rule: Rule | None = None) -> Done:
+    """Scan once, by default with the design's rule. Raises AlreadyRunning, NotFound, ConfigError, StorageError."""
     from botbox_cli.services.scan import scan
 
     account = wiring.account()
@@ -97,6 +98,7 @@ def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str) -> Done:
             wiring.clock,
             symbols=symbols,
             timeframe=timeframe,
+            rule=rule,
         )
         current.detail = f"{len(result.detected)} detected, {len(result.invalidated)} invalidated"
     return Done(result, scan_document(result), ())
