@@ -95,7 +95,8 @@ def entry_in_doubt(book: TradeBook) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"the outcome of entry {entry.order_link_id} ({book.trade.symbol}) is not known yet",
         f"run `botbox monitor --once`; no new entry in {book.trade.symbol} until it is settled. If it stays so, "
-        "look for that order id in the order history on the exchange's website",
+        "look for that order id in the order history on the exchange's website, and if it is not there say so with "
+        f"`botbox trade {book.trade.id} --unfilled`",
     )
 
 
