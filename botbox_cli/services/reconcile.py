@@ -189,8 +189,8 @@ def _position_differences(sides: _Sides) -> Iterator[Difference]:
         if total < amount:
             trade_id = next(b.trade.id for b in sides.living if b.trade.base_coin == coin)
             remedy = (
-                "`botbox monitor --once` books sales made by hand and protects what is left; if the coins have moved away, "
-                f"bring them back, or `botbox close {trade_id}` sells what is left"
+                "`botbox monitor --once` books sales made by hand and protects what is left; coins that moved away "
+                f"have to come back, or `botbox close {trade_id}` sells what is left"
             )
             yield Difference(
                 trade_id, "position_smaller", f"{plain(amount)} {coin}", f"{plain(total)} {coin}", remedy
