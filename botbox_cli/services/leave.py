@@ -15,6 +15,7 @@ from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales, coins_left
+from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_passed, wanted_stop_qty
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
@@ -92,7 +93,9 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
                 work, order, instrument, until=Seen.DONE, limit_s=limit_s, live_limit_s=EXIT_LIVE_LIMIT_S
             )
         except ExchangeRejected as e:
-            if not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
+            if have_rules_changed(work):
+                instrument = instrument_of(desk, order.symbol)
+            elif not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
                 left = _what_is_left(work, order, e)
             continue
         if sight.seen is Seen.LIVE:

@@ -23,6 +23,7 @@ from botbox_cli.errors import (
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.outside import coins_left, coins_missing
+from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import CANCEL_ASKED, Seen, follow, is_forgotten, mark_absent, mark_forgotten
 
@@ -84,8 +85,9 @@ def arm(work: Work) -> None:
                 return
         except (ExchangeRejected, ExchangeUnavailable, ConfigError) as e:
             last = e
-            if isinstance(e, ExchangeRejected) and e.is_short_of_coins:
-                left = _what_is_left(work)
+            if isinstance(e, ExchangeRejected):
+                have_rules_changed(work)
+                left = _what_is_left(work) if e.is_short_of_coins else None
             if isinstance(e, ConfigError) or not _may_try_again(work):
                 break
             work.desk.clock.sleep(0.3)
