@@ -14,7 +14,7 @@ from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUn
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
-from botbox_cli.services.outside import adopt_outside_sales, coins_left
+from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_passed, wanted_stop_qty
 from botbox_cli.services.send import add_intent, deliver
@@ -60,6 +60,9 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         raise
     if is_all_left:
         finish(work, price, took_profit=bool(keep))
+    elif _may_be_late(work):
+        _put_back(work, price)
+        raise coins_missing(work, Decimal(0))
     else:
         _end_without_the_rest(work, reason)
 
@@ -108,19 +111,19 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
 
 
 def _what_is_left(work: Work, order: Order, refusal: ExchangeRejected) -> Decimal:
-    """Return how much less than `order` wanted the account has; raise the refusal if that is not why it was refused.
-
-    Just after the entry both the wallet and the exchange may not have heard of its coins yet.
-    """
-    book = work.read()
-    entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
-    entered_at = max(f.executed_at for f in book.fills if f.order_link_id in entries)
-    if not refusal.is_short_of_coins or work.desk.clock.now() < entered_at + COINS_SETTLE:
-        raise refusal
-    left = coins_left(work)
+    """Return how much less than `order` wanted the account has; raise the refusal if that is not why it was refused."""
+    left = coins_left(work) if refusal.is_short_of_coins else order.qty
     if left >= order.qty:
         raise refusal
     return left
+
+
+def _may_be_late(work: Work) -> bool:
+    """Tell whether the entry is so fresh that neither wallet nor exchange may have heard of its coins yet."""
+    book = work.read()
+    entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
+    entered_at = max(f.executed_at for f in book.fills if f.order_link_id in entries)
+    return work.desk.clock.now() < entered_at + COINS_SETTLE
 
 
 def _end_without_the_rest(work: Work, reason: str) -> None:

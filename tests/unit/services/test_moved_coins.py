@@ -92,6 +92,18 @@ def test_close_sells_what_is_left_and_ends_the_trade(world: World) -> None:
     assert live_stops(world) == []
 
 
+def test_close_just_after_the_entry_sells_what_is_left_but_does_not_end_the_trade_yet(world: World) -> None:
+    told = tell_execute(world.desk, world.add_setup().id)
+    move_away(world, "0.01")
+
+    assert tell_close(world.desk, told.trade_id or 0).exit_code == 8
+    assert held(world) < Decimal("0.000001")
+    assert only_trade(world).status is TradeStatus.OPEN
+    world.pass_time(60)
+    assert tell_close(world.desk, told.trade_id or 0).exit_code == 0
+    assert only_trade(world).status is TradeStatus.CLOSED
+
+
 def test_close_ends_a_trade_of_which_nothing_is_left(world: World) -> None:
     trade = open_trade(world)
     move_away(world, str(held(world)))
