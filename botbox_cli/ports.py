@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,8 +132,11 @@ class Exchange(Protocol):
         """Look for one order: realtime, then history, then executions (from `since` on)."""
         ...
 
-    def open_orders(self) -> list[OrderReport]:
-        """Return all orders alive on the exchange (all kinds, all symbols), ours and others."""
+    def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:
+        """Return all orders alive on the exchange (all kinds, all symbols), ours and others.
+
+        `until`: link ids; the list may end early, once all of these are in it.
+        """
         ...
 
     def order_fills(

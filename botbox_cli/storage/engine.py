@@ -15,8 +15,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from botbox_cli.errors import ConfigError, Conflict, StorageError
 
-BUSY_S = 12
-"""How long to wait for another process before giving up: below the 30 s that one command may take."""
+BUSY_S = 20
+"""How long to wait for another process before giving up: longer than a lease lives (15 s), so that a process which was
+frozen in the middle of a write is not noticed by the others when it wakes; below the 30 s that one command may take."""
 CONNECT_S = 4
 IDLE_IN_TRANSACTION_S = 60
 """A frozen process must not keep an account's books locked for ever."""
