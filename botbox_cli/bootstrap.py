@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.market import Market as PaperMarket
     from botbox_cli.faultpoint import Faultpoint
-    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
+    from botbox_cli.ports import CandleReader, CandleStore, Clock, Exchange, Holder, Instruments, Store
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
@@ -136,6 +136,45 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         if faultpoint is not None:
             store.database.writing = faultpoint.around_commits(store.database.writing)  # type: ignore[method-assign]
         yield _wiring(settings, store, access, stack, faultpoint, moves_money=moves_money)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded, for those who only read it: no account, no key, no exchange."""
+
+    store: Instruments
+    candles: CandleReader
+    clock: Clock
+    venue: Venue
+
+
+@contextmanager
+def recorded(settings: Settings) -> Iterator[Recorded]:
+    """Open the recorded candles; a SQLite file without what only the books need, which takes longer than reading it.
+
+    Raises:
+        StorageError: If the database is missing, out of date or out of reach.
+    """
+    from botbox_cli.storage.sqlite_reader import opened
+
+    is_replay = settings.mode is Mode.PAPER and settings.market is Market.REPLAY
+    with ExitStack() as stack:
+        clock: Clock = SystemClock()
+        # A replay's clock lies in its account's file, whose name may take the books to find.
+        reader = None if is_replay else opened(settings.database_url)
+        if reader is not None:
+            stack.callback(reader.close)
+            yield Recorded(reader, reader, clock, venue_of(settings))
+            return
+        from botbox_cli.storage.candles import SqlCandles
+
+        store = open_store(settings)
+        stack.callback(store.close)
+        if is_replay:
+            path = paper_file(settings, store)
+            _paper_access(path)
+            clock = _replay_clock(path, stack)
+        yield Recorded(store, SqlCandles(store.database), clock, venue_of(settings))
 
 
 def open_store(settings: Settings) -> SqlStore:

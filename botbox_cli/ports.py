@@ -245,12 +245,22 @@ class Series:
     last_ms: int
 
 
-class CandleStore(Protocol):
-    """Candles of a venue: columns in, columns out."""
+class CandleReader(Protocol):
+    """Candles of a venue, to be read."""
 
     def series(self, venue: Venue) -> list[Series]:
         """Return every stored series, in one query."""
         ...
+
+    def between(
+        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
+        ...
+
+
+class CandleStore(CandleReader, Protocol):
+    """Candles of a venue: columns in, columns out."""
 
     def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
         """Return all stored opening times (int64 ms), oldest first."""
@@ -271,12 +281,6 @@ class CandleStore(Protocol):
         self, venue: Venue, symbol: str, interval: Interval, limit: int
     ) -> tuple[CandleBatch, Indicators]:
         """Return the newest `limit` stored candles, oldest first."""
-        ...
-
-    def between(
-        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
-    ) -> tuple[CandleBatch, Indicators]:
-        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
         ...
 
     def between_many(
@@ -479,7 +483,15 @@ class Holder:
     """Random, so that two leases of one process are told apart."""
 
 
-class Store(Protocol):
+class Instruments(Protocol):
+    """The rules of pairs, to be read."""
+
+    def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
+        """Return the rules of a pair, or None while they have not been recorded."""
+        ...
+
+
+class Store(Instruments, Protocol):
     """The database. No transaction is ever held across a request to the exchange."""
 
     installation: str
@@ -513,8 +525,6 @@ class Store(Protocol):
 
     # -- instruments and candles of a venue
     def save_instruments(self, venue: Venue, instruments: Iterable[Instrument], now: datetime) -> None: ...
-
-    def instrument(self, venue: Venue, symbol: str) -> Instrument | None: ...
 
     # -- jobs
     def start_job(self, job: str, now: datetime) -> int: ...

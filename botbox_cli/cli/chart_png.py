@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from botbox_cli.domain.candle import from_ms, to_ms
+from botbox_cli.domain.candle import from_ms
 from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, UsageError
 
@@ -107,10 +107,9 @@ class _Picture:
             self._text(WIDTH - RIGHT + 8, label - 8, f"{name} {plain(price)}", colour)
 
     def _marks(self, y: Callable[[float], float]) -> None:
-        open_ms = self._drawing.candles.open_ms
         for mark in self._drawing.marks:
-            column = int(np.searchsorted(open_ms, to_ms(mark.at), side="right")) - 1
-            if column < 0 or to_ms(mark.at) >= int(open_ms[column]) + self._drawing.interval.length_ms:
+            column = self._drawing.column_of(mark.at)
+            if column is None:
                 continue
             x, at = self._x(column), y(float(mark.price))
             if mark.is_fill:
@@ -130,7 +129,7 @@ class _Picture:
             x, height = self._x(column), (VOLUME_BOTTOM - top) * value / greatest
             corners = [(x - half, VOLUME_BOTTOM - height), (x + half, VOLUME_BOTTOM)]
             self._brush.rectangle(corners, fill="#a8dad5" if up else "#f8bab9")
-        self._text(WIDTH - RIGHT + 8, top, f"volume {greatest:.4g}", SOFT)
+        self._text(WIDTH - RIGHT + 8, top, f"volume {greatest:,.{0 if greatest >= 100 else 2}f}", SOFT)
 
     def _rsi(self) -> None:
         y = _scale(0.0, 100.0, VOLUME_BOTTOM + GAP, RSI_BOTTOM)
