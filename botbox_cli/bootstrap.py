@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botbox_cli.config import SECRET_NAMES, Market, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.candle import DAY_MS
+from botbox_cli.domain.hours import quiet_hours
 from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from botbox_cli.exchange.paper.market import Market as PaperMarket
     from botbox_cli.faultpoint import Faultpoint
     from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
+    from botbox_cli.services.notices import Painter
+    from botbox_cli.services.post import Post
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
@@ -113,6 +116,18 @@ class Wiring:
         policy, account = policy_of(self.settings), self.account()
         note_settings(self.store, account, self.clock, shown_settings(self.settings))
         return Desk(self.store, self.candles, account, self.exchange, self.clock, policy, self.holder)
+
+    def post(self, desk: Desk, paint: Painter) -> Post:
+        """Return the post of the account. Raises ConfigError for a channel that can't be."""
+        from botbox_cli.notify.channel import open_channels
+        from botbox_cli.services.notices import Writer
+        from botbox_cli.services.post import Post
+
+        settings = self.settings
+        channels = open_channels([url.get_secret_value() for url in settings.notify or ()])
+        quiet = None if settings.quiet_hours is None else quiet_hours(settings.quiet_hours)
+        silence = timedelta(minutes=settings.silence_minutes) if settings.silence_minutes else None
+        return Post(desk, channels, Writer(desk, paint, settings.public_url), quiet, silence)
 
 
 @contextmanager

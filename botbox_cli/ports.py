@@ -476,6 +476,27 @@ class Holder:
     """Random, so that two leases of one process are told apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person is told. `picture` is a PNG; an urgent message does not wait for quiet hours to end."""
+
+    title: str
+    body: str
+    is_urgent: bool = False
+    picture: bytes | None = None
+
+
+class Channel(Protocol):
+    """One way to the person: a phone, a chat, a mailbox."""
+
+    name: str
+    """By what it is remembered: the same for the same address, and telling nothing of it."""
+
+    def tell(self, message: Message) -> None:
+        """Send a message. Raises NotTold."""
+        ...
+
+
 class Store(Protocol):
     """The database. No transaction is ever held across a request to the exchange."""
 
