@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from botbox_cli.services.desk import Desk
     from botbox_cli.services.post import Post
 
+ROUND_EVERY_S = 20.0
+"""How often a command that goes on looks for what others have logged."""
 LAST_ROUND_S = 20.0
 """How long a command that has done its work waits for messages that are on their way."""
 CANDLES = 72
@@ -26,10 +28,12 @@ Tell = Callable[[Sequence[BotboxError], bool], None]
 
 
 class Postman:
-    """Makes a round whenever he is called; calls that come while he is out become one more round."""
+    """Makes a round whenever he is called, and every `every_s` seconds if that is given."""
 
-    def __init__(self, post: Post, complain: Callable[[BotboxError], None]) -> None:
-        self._post, self._complain = post, complain
+    def __init__(
+        self, post: Post, complain: Callable[[BotboxError], None], *, every_s: float | None = None
+    ) -> None:
+        self._post, self._complain, self._every_s = post, complain, every_s
         self._calls: queue.SimpleQueue[Pass | None] = queue.SimpleQueue()
         self._is_ending = False
         self._thread = threading.Thread(target=self._work, name="postman", daemon=True)
@@ -52,7 +56,7 @@ class Postman:
 
     def _work(self) -> None:
         while True:
-            last = self._calls.get()
+            last = self._next_call()
             if self._is_ending and last is None and self._calls.empty():
                 return
             try:
@@ -62,10 +66,19 @@ class Postman:
             for failure in failures:
                 self._complain(failure)
 
+    def _next_call(self) -> Pass | None:
+        try:
+            return self._calls.get(timeout=self._every_s)
+        except queue.Empty:
+            return None
+
 
 @contextmanager
-def post_of(session: Session, wiring: Wiring) -> Iterator[Tell]:
-    """Yield what a command calls after each pass; it does nothing without BOTBOX_NOTIFY."""
+def post_of(session: Session, wiring: Wiring, *, every_s: float | None = None) -> Iterator[Tell]:
+    """Yield what a command calls after each pass; it does nothing without BOTBOX_NOTIFY.
+
+    One that goes on gives `every_s`: what other processes log is told then, too.
+    """
     if not session.settings.notify:
         yield _nobody
         return
@@ -78,7 +91,7 @@ def post_of(session: Session, wiring: Wiring) -> Iterator[Tell]:
         return
     from botbox_cli.services.alarms import Pass
 
-    postman = Postman(post, lambda e: session.console.warn(e.message))
+    postman = Postman(post, lambda e: session.console.warn(e.message), every_s=every_s)
     try:
         yield lambda errors, has_asked: postman.call(Pass(tuple(errors), has_asked))
     finally:

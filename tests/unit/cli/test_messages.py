@@ -107,6 +107,26 @@ def test_a_channel_that_hangs_delays_no_pass() -> None:
     assert complaints == []
 
 
+def test_a_command_that_goes_on_tells_what_others_have_logged() -> None:
+    told = threading.Event()
+
+    class Telling:
+        name = "telling"
+
+        def tell(self, message: Message) -> None:
+            told.set()
+
+    with a_world() as world:
+        post = Post(world.desk, [Telling()], Writer(world.desk, lambda _: None))
+        postman = Postman(post, lambda _: None, every_s=0.02)
+        with world.store.write(world.account) as books:
+            books.log(LogEntry(world.clock.now(), "alarm", "NO STOP", data={"body": "", "is_urgent": True}))
+        assert told.wait(60)
+        postman.close(wait_s=60)
+
+    assert not postman.is_out
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
