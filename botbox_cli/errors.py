@@ -143,6 +143,14 @@ class StorageError(BotboxError):
     exit_code = 9
 
 
+class NotTold(BotboxError):
+    """A message could not be delivered. It is tried again later; nothing else depends on it."""
+
+    code = "not_told"
+    exit_code = 6
+    retryable = True
+
+
 class StopMissing(BotboxError):
     """A position of botbox has no stop on the exchange."""
 

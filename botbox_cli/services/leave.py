@@ -20,6 +20,7 @@ from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_pas
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
 
+TP1_TAKEN = "TP1 taken, stop at break-even"
 EXIT_TRIES = 3
 COINS_SETTLE = timedelta(seconds=30)
 """How long after an entry's fill a wallet that does not show its coins proves nothing."""
@@ -204,9 +205,7 @@ def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
     with desk.store.write(desk.account) as books:
         changes = {"tp1_done": True, "stop_loss": break_even(book, instrument)} if took_profit else {}
         books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="", **changes)
-        work.log(
-            books, "reopened", "TP1 taken, stop at break-even" if took_profit else "a rest is still held"
-        )
+        work.log(books, "reopened", TP1_TAKEN if took_profit else "a rest is still held")
     arm_unless_through(work, price)
 
 

@@ -9,7 +9,7 @@ from botbox_cli.errors import StorageError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """All versions, oldest first; the last is the one this program works with."""
 HEAD = REVISIONS[-1]
 
