@@ -34,7 +34,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for argv in ("init", "record --once --since 30d", "forward 16h", "run --once"):
             assert botbox(*argv.split()).code == 0
         price = botbox("candles", "BTCUSDT", "--limit", "1", "--json").document["candles"][0]["close"]
-        levels = {name: f"{float(price) * f:.1f}" for name, f in (("entry", 1), ("stop", 0.97), ("tp1", 1.05))}
+        levels = {
+            name: f"{float(price) * f:.1f}" for name, f in (("entry", 1), ("stop", 0.97), ("tp1", 1.05))
+        }
         words = [word for name, value in levels.items() for word in (f"--{name}", value)]
         assert botbox("propose", "BTCUSDT", *words, "--note", "my own idea").code == 0
     return folder

@@ -367,9 +367,7 @@ def test_websocket_is_not_spoken(served: Served) -> None:
 def test_every_answer_has_the_headers(path: str, visitor: Visitor) -> None:
     headers = visitor.get(path).headers
 
-    policy = dict(
-        part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";")
-    )
+    policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
@@ -460,9 +458,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cert, key
 
 
-def test_tls_is_spoken_with_the_given_certificate(
-    settings: Settings, certificate: tuple[Path, Path]
-) -> None:
+def test_tls_is_spoken_with_the_given_certificate(settings: Settings, certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
     with a_server(settings, place=Place(port=0, cert=cert, key=key)) as served:
         trusting = ssl.create_default_context(cafile=str(cert))
