@@ -302,6 +302,22 @@ NAMES = tuple(str(field.validation_alias) for field in Settings.model_fields.val
 """The names of all settings, as people write them."""
 
 
+def other_database(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a database's URL as DATABASE_URL would take it, and what of it must never be shown. Raises ConfigError."""
+    try:
+        url = _database_url(text)
+    except ValueError as e:
+        raise ConfigError(f"this is no database's URL: it must be {e}", "see docs/settings.md") from None
+    password = _PASSWORD.search(url)
+    return url, () if password is None else (password[1], unquote(password[1]))
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown."""
+    password = _PASSWORD.search(url)
+    return url if password is None else url.replace(f":{password[1]}@", ":***@", 1)
+
+
 def data_dir() -> Path:
     """Return the user's data directory of botbox."""
     import platformdirs

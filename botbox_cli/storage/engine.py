@@ -209,6 +209,7 @@ def _is_taken(cause: BaseException) -> bool:
 
 
 INIT_HINT = "run `botbox init`"
+RETIRED_HINT = "let DATABASE_URL name the other one, here and wherever else botbox runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,7 @@ _BUSY = _Meaning(
     retryable=True,
 )
 _FULL = _Meaning("storage_full", "{name} can't grow: {cause}", "free some space on its disk")
+_RETIRED = _Meaning("storage_moved", "{name} is not used any more: {cause}", RETIRED_HINT)
 _OTHER = _Meaning("storage", "{name} failed: {cause}", "run `botbox doctor`")
 
 _SQLITE_READ_ONLY = _Meaning(
@@ -254,6 +256,8 @@ def _explain_sqlite(cause: BaseException, database: Database) -> _Meaning:
     name = "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])
     if name == "SQLITE_CANTOPEN" and database.path is not None and not database.path.exists():
         return _NO_FILE
+    if getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_TRIGGER":
+        return _RETIRED  # There are no other triggers.
     if str(cause).startswith(("no such table", "no such column")):
         return _MISSING
     return _SQLITE.get(name, _OTHER)
@@ -282,6 +286,7 @@ _POSTGRES = {
     "55P03": _BUSY,
     "40": _BUSY,
     "53100": _FULL,
+    "BB001": _RETIRED,
 }
 """By the beginning of PostgreSQL's SQLSTATE."""
 
