@@ -16,7 +16,6 @@ from botbox_cli.errors import StorageError
 from botbox_cli.storage.store import SqlStore
 from tests.support.cli import Ran, botbox, held_by_another_process
 
-
 SETTINGS = {"BOTBOX_MARKET": "replay", "BOTBOX_SYMBOLS": "BTCUSDT", "BOTBOX_TIMEFRAMES": "60"}
 
 
@@ -289,11 +288,9 @@ def test_moved_database_refuses_every_command(url: str, server: str, tmp_path: P
 
     for command in ("monitor --once", "init", "trades", "db backup x.sqlite"):
         ran = botbox(*command.split())
-        assert (ran.code, ran.err.splitlines()[0].split(" at 2")[0].split(", database")[0]) == (
-            9,
-            f"error: {tmp_path / 'books.sqlite'} is not used any more: it was moved to PostgreSQL at "
-            f"127.0.0.1:{server.rsplit(':', 1)[1].split('/')[0]}",
-        )
+        wanted = f"error: {tmp_path / 'books.sqlite'} is not used any more: it was moved to PostgreSQL at 127.0.0.1:"
+        assert ran.code == 9
+        assert ran.err.startswith(wanted), command
 
 
 def test_move_and_back_again(url: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +375,7 @@ def test_row_that_gets_lost_on_the_way_is_noticed(
 
 
 def test_password_is_never_shown(url: str, server: str) -> None:
-    password = server.split(":")[2].split("@")[0]
+    password = server.split(":")[2].split("@", maxsplit=1)[0]
 
     ran = botbox("db", "move", server)
 
