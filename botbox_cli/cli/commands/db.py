@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +11,14 @@ import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile, parse_word
 from botbox_cli.cli.session import Session, begin
-from botbox_cli.errors import UsageError
+from botbox_cli.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from botbox_cli.documents import Document
+
+_DATED = re.compile(r"botbox-[0-9]{8}T[0-9]{6}Z\.(sqlite|dump)")
 
 
 def db(
@@ -30,6 +34,12 @@ def db(
     force: Annotated[
         bool, typer.Option("--force", help="restore: over a database with books too; they are kept aside.")
     ] = False,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep", metavar="N", min=1, help="backup into a folder: delete all but the N newest there."
+        ),
+    ] = None,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> int:
@@ -42,16 +52,20 @@ def db(
 
     \b
     Examples:
-      botbox db backup backups/
+      botbox db backup backups/ --keep 14
       botbox db restore backups/botbox-20260131T090000Z.sqlite
       botbox db move postgresql://botbox@localhost/botbox
     """
     word = parse_word(action, ("backup", "restore", "move"), "ACTION")
     if force and word != "restore":
         raise UsageError("--force belongs to `db restore`", "see `botbox db --help`")
+    if keep is not None and (word != "backup" or not _is_folder(target)):
+        raise UsageError("--keep belongs to `db backup FOLDER/`", "see `botbox db --help`")
     session = begin(ctx, as_json, env_file)
     do = {"backup": _backup, "restore": _restore, "move": _move}[word]
     document, lines, advice = do(session, target, force)
+    if keep is not None:
+        _thin_out(Path(target), keep)
     if as_json:
         session.console.document(document)
     else:
@@ -66,9 +80,26 @@ Outcome = tuple["Document", "Sequence[str]", "Sequence[str]"]
 """The document; what is written; what is said beside it."""
 
 
+def _is_folder(target: str) -> bool:
+    return target.endswith(os.sep) or Path(target).is_dir()
+
+
+def _thin_out(folder: Path, keep: int) -> None:
+    """Delete the oldest of the dated backups, with the paper accounts' files beside them."""
+    dated = sorted(p for p in folder.iterdir() if _DATED.fullmatch(p.name))
+    for old in dated[:-keep]:
+        for part in (old, *folder.glob(f"{old.stem}-paper-*.sqlite")):
+            part.unlink(missing_ok=True)
+
+
 def _backup(session: Session, target: str, _force: bool) -> Outcome:
     from botbox_cli import bootstrap
 
+    if _is_folder(target):
+        try:
+            Path(target).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as e:
+            raise StorageError(f"{target} can't be made: {e.strerror}", "check its permissions") from e
     done = bootstrap.backup(session.settings, Path(target), bootstrap.SystemClock().now())
     papers = [str(p) for p in done.papers]
     document = {"backup": done.place, "papers": papers, "tables": _tables(done.tables), "verified": True}

@@ -438,3 +438,21 @@ def test_backup_of_one_kind_is_no_backup_of_the_other(
 
     assert ran.code == 2
     assert "is a backup of SQLite, and DATABASE_URL names PostgreSQL" in ran.err
+
+
+def test_only_the_newest_backups_are_kept(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for name in ("botbox-20200101T000000Z", "botbox-20200102T000000Z", "mine"):
+        (folder / f"{name}.sqlite").touch()
+        (folder / f"{name}-paper-live.sqlite").touch()
+
+    assert botbox("db", "backup", f"{folder}/", "--keep", 2).code == 0
+
+    assert [p.name for p in sorted(folder.glob("*.sqlite")) if "2020" in p.name or "mine" in p.name] == [
+        "botbox-20200102T000000Z-paper-live.sqlite",
+        "botbox-20200102T000000Z.sqlite",
+        "mine-paper-live.sqlite",
+        "mine.sqlite",
+    ]
+    assert botbox("db", "backup", tmp_path / "x.sqlite", "--keep", 2).code == 2
