@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.market import Market as PaperMarket
     from botbox_cli.faultpoint import Faultpoint
-    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
+    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store, WebStore
     from botbox_cli.storage.copies import Copied
     from botbox_cli.storage.store import SqlStore
 
@@ -128,7 +128,7 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         StorageError: If the database is missing, out of date or out of reach.
     """
     if moves_money:
-        _refuse_unarmed(settings)
+        refuse_unarmed(settings)
     access = None if settings.mode is Mode.PAPER else Access(*settings.keys())
     faultpoint = _faultpoint(settings)
     with ExitStack() as stack:
@@ -144,6 +144,15 @@ def open_store(settings: Settings) -> SqlStore:
     from botbox_cli.storage.store import SqlStore
 
     return SqlStore(settings.database_url)
+
+
+@contextmanager
+def web_store(settings: Settings) -> Iterator[WebStore]:
+    """Open what the web server keeps in the database. Raises StorageError."""
+    from botbox_cli.storage.web import SqlWebStore
+
+    with closing(open_store(settings)) as store, closing(SqlWebStore(store.database)) as web:
+        yield web
 
 
 def migrate(settings: Settings) -> bool:
@@ -389,8 +398,14 @@ def _replay_clock(path: Path, stack: ExitStack, start: datetime = REPLAY_START) 
     return clock
 
 
-def _refuse_unarmed(settings: Settings) -> None:
-    if settings.mode is Mode.LIVE and settings.arm_live is None:
+def is_armed(settings: Settings) -> bool:
+    """Tell whether money may move: always but in live mode, where BOTBOX_ARM_LIVE must say so."""
+    return settings.mode is not Mode.LIVE or settings.arm_live is not None
+
+
+def refuse_unarmed(settings: Settings) -> None:
+    """Raise ConfigError where real money would move without BOTBOX_ARM_LIVE."""
+    if not is_armed(settings):
         raise ConfigError(
             "BOTBOX_ARM_LIVE is not set, and nothing moves real money without it",
             "set it to the account's user id, which `botbox doctor` shows",

@@ -19,7 +19,7 @@ from botbox_cli.ports import Holder
 from botbox_cli.storage import tables as t
 from botbox_cli.storage.engine import BUSY_S, Database
 from botbox_cli.storage.process import is_dead
-from botbox_cli.storage.rows import Fingerprint, Side
+from botbox_cli.storage.rows import Fingerprint, Side, candles
 from botbox_cli.storage.store import SqlStore
 
 Check = Callable[[SqlStore], None]
@@ -28,6 +28,7 @@ PaperFiles = Callable[[Path | None, str], Mapping[str, Path]]
 """The paper exchange's files by market, for a database's path (None: PostgreSQL) and its installation tag."""
 
 _leases, _trades, _log = t.table(t.Leases), t.table(t.Trades), t.table(t.Log)
+_accounts = t.table(t.Accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def has_tables(side: Side) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a database holds that a restored one in its place would not: open trades, and how new its log is."""
+    """What a database holds that would be missed: accounts or candles at all, open trades, how new its log is."""
 
     is_empty: bool
     open_trades: int
@@ -151,7 +152,8 @@ def contents(side: Side) -> Contents:
     open_ = select(func.count()).select_from(_trades).where(_trades.c.status.in_(LIVING_TRADES))
     newest = select(_log.c.at).order_by(_log.c.id.desc()).limit(1)
     run = side.connection.execute
-    return Contents(side.is_empty(), run(open_).scalar_one(), run(newest).scalar())
+    firsts = (run(select(table.c[0]).select_from(table).limit(1)).first() for table in (_accounts, candles))
+    return Contents(not any(firsts), run(open_).scalar_one(), run(newest).scalar())
 
 
 def stamp(now: datetime) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from botbox_cli.errors import StorageError
 from botbox_cli.storage.engine import RETIRED_HINT
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """All versions, oldest first; the last is the one this program works with."""
 HEAD = REVISIONS[-1]
 

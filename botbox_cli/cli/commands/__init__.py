@@ -40,6 +40,7 @@ COMMANDS = {
     "schedule": "Print what cron or systemd needs to run botbox on this machine.",
     "db": "Back the database up, restore it, or move it to another.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
+    "serve": "Serve the HTTP API and the web page.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
     "forward": "Let time pass in a replay (BOTBOX_MARKET=replay).",
     "demo": "The whole product on recorded candles: no keys, no network.",
