@@ -43,7 +43,7 @@ def doctor(
     console = console_of(ctx, as_json)
     findings = [f for f in _findings(console, env_file) if not quiet or f.status is not Status.OK]
     errors = [f.error for f in findings if f.error is not None]
-    if quiet and not findings:
+    if quiet and not findings and not as_json:
         return 0
     if as_json:
         console.document(
