@@ -43,6 +43,7 @@ def record_pass(
     """Record once. Raises AlreadyRunning, NotFound, StorageError."""
     from botbox_cli.domain.candle import to_ms
     from botbox_cli.services.record import record
+    from botbox_cli.services.tidy import tidy
 
     with job(wiring.store, wiring.clock, wiring.holder, f"record:{wiring.venue}") as current:
         result = record(
@@ -56,9 +57,17 @@ def record_pass(
             since_ms=None if since is None else to_ms(since),
             progress=progress,
         )
+        pruned = tidy(wiring.store, wiring.candles, wiring.clock, wiring.venue, _days_kept(wiring))
         current.ok = not result.errors
         current.detail = f"{result.recorded} recorded, {len(result.errors)} errors"
-    return Done(result, record_document(result), tuple(f.error for f in result.errors))
+    document = {**record_document(result), "pruned": pruned}
+    return Done(result, document, tuple(f.error for f in result.errors))
+
+
+def _days_kept(wiring: Wiring) -> Callable[[str], int | None]:
+    from botbox_cli.config import retention_days
+
+    return lambda interval: retention_days(wiring.settings.candle_retention, interval)
 
 
 def record_document(result: RecordResult) -> Document:
