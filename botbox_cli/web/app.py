@@ -67,7 +67,7 @@ def _refused(_request: Request, error: Exception) -> Response:
 
 def _no_such(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+    code = {400: "usage", 404: "not_found", 405: "method"}.get(error.status_code, "http")
     response = refusal(Refused(error.status_code, str(error.detail), code=code))
     response.headers.update(error.headers or {})
     return response

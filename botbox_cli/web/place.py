@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from botbox_cli.errors import UsageError
 
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -48,7 +50,10 @@ class Place:
 
     def allows(self, host: str) -> bool:
         """Tell whether a Host header names this server. Another name is another site that points here."""
-        name = _without_port(host).lower()
+        found = _HOST.fullmatch(host.lower())
+        if found is None:
+            return False
+        name = found[1] or found[2]
         return name in LOOPBACK_NAMES or name in self.names or name == self.host.lower()
 
 
@@ -109,9 +114,3 @@ def client_name(address: str) -> str:
         if not ip.is_loopback:
             return str(ipaddress.ip_network((int(ip) >> 64 << 64, 64)))
     return str(ip)
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if host.count(":") == 1 else host
