@@ -184,7 +184,7 @@ def test_record_document(installation: Path) -> None:
     first = botbox("record", "--once", "--since", "10d", "--json").document
     second = botbox("record", "--once", "--since", "10d", "--json").document
 
-    assert set(first) == {"schema", "recorded", "repaired", "series", "errors"}
+    assert set(first) == {"schema", "recorded", "repaired", "series", "errors", "pruned"}
     assert first["recorded"] == 2 * (240 + 60)
     assert [(s["symbol"], s["timeframe"], s["recorded"], s["gaps"]) for s in first["series"]] == [
         ("BTCUSDT", "60", 240, 0),
@@ -619,7 +619,7 @@ def test_run_document(recorded: Path) -> None:
     document = botbox("run", "--once", "--json").document
 
     assert set(document) == {"schema", "record", "scan", "monitor"}
-    assert set(document["record"]) == {"recorded", "repaired", "series", "errors"}
+    assert set(document["record"]) == {"recorded", "repaired", "series", "errors", "pruned"}
     assert set(document["scan"]) == {"detected", "invalidated", "skipped", "scanned"}
     assert set(document["monitor"]) == {"checked", "closed", "errors", "trades"}
 
