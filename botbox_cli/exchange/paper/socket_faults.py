@@ -3,8 +3,8 @@
 `{"drop": true}` tears down what is connected, `{"garbage": "text"}` sends it a frame that is no document,
 `{"refuse_s": 2}` turns new connections away for so long, `{"silent": true}` keeps what is connected open and lets
 nothing through any more, no pong either; with `channel`, they are about `public` or `private` alone. The others stay
-until they are set anew: `duplicate`, `disorder` (each second frame before the first), `delay_s`, `refuse_topics` (a list,
-`["*"]` for all), `refuse_auth`.
+until they are set anew: `duplicate`, `disorder` (each second frame before the first), `delay_s`, `refuse_topics` (a
+list, `["*"]` for all), `refuse_auth`.
 """
 
 from __future__ import annotations
