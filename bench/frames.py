@@ -2,8 +2,8 @@
 
     python -m bench.frames --symbols 100 --rate 2000
 
-prints one line of JSON (url, symbols, key and secret) once it answers, and ends with its standard input. Each price is its
-own: a few ticks around 100, so that nothing can be left out as a repetition.
+prints one line of JSON (url, symbols, key and secret) once it answers, and ends with its standard input. Each price
+differs from the one before, so that nothing can be left out as a repetition.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BURST_S = 0.01
 
 def sandbox(symbols: int) -> Sandbox:
     """Return a paper exchange of so many symbols, each at 100, not yet answering."""
-    market = ScriptedMarket({name: "100" for name in names(symbols)}, rows=[_row(n) for n in names(symbols)])
+    market = ScriptedMarket(dict.fromkeys(names(symbols), "100"), rows=[_row(n) for n in names(symbols)])
     return serve(PaperExchange(MemoryBooks(), market, WallClock()))
 
 

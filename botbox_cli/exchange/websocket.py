@@ -10,9 +10,10 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-from botbox_cli.exchange.session import silence
+from botbox_cli.exchange.session import is_loopback, silence
 
 AUTH_EXPIRES_S = 10
 """When a signature expires, by this machine's clock, which may be behind by nearly so much."""
@@ -25,7 +26,7 @@ class Listener(Protocol):
         """The socket exists, and is about to connect."""
         ...
 
-    def text(self, text: str) -> None: ...
+    def text(self, text: bytes) -> None: ...
 
     def alive(self) -> None:
         """The other side has answered a ping."""
@@ -86,6 +87,7 @@ def _wire_class() -> Any:
                 self._target, self._listener = target, listener
                 self._reason = ""
                 self._is_torn = False
+                self._app: Any = None
                 listener.opening(self)
                 super().__init__(
                     "private" if target.is_private else "spot",
@@ -106,17 +108,30 @@ def _wire_class() -> Any:
 
             def tear(self, join_s: float) -> None:
                 self._is_torn = True
-                app = getattr(self, "ws", None)
-                if app is None:
+                if self._app is None:
                     return
-                app.keep_running = False
+                self._app.keep_running = False
                 with suppress(OSError, AttributeError):  # It may be closed, or not connected yet.
-                    app.sock.sock.shutdown(socket.SHUT_RDWR)
+                    self._app.sock.sock.shutdown(socket.SHUT_RDWR)
                 thread = getattr(self, "wst", None)
                 if thread is not None and thread.is_alive():
                     thread.join(join_s)
 
             # pybit's own
+
+            @property
+            def ws(self) -> Any:
+                return self._app
+
+            @ws.setter
+            def ws(self, app: Any) -> None:
+                """Take what pybit makes to connect with, and run it as botbox wants it."""
+                # Frames are decoded when they are parsed; websocket-client would look at each byte in Python before.
+                options: dict[str, Any] = {"skip_utf8_validation": True}
+                if is_loopback(self._target.url):
+                    options["http_no_proxy"] = ["*"]  # No proxy of the environment stands between.
+                app.run_forever = partial(app.run_forever, **options)
+                self._app = app
 
             def is_connected(self) -> bool:
                 # pybit's waiting ends as soon as the socket is torn down.
@@ -125,7 +140,7 @@ def _wire_class() -> Any:
             def _connect(self, url: str) -> None:
                 super()._connect(self._target.url or url)
 
-            def _on_message(self, message: str) -> None:
+            def _on_message(self, message: bytes) -> None:
                 self._listener.text(message)
 
             def _on_pong(self) -> None:
