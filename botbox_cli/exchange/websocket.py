@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from botbox_cli.exchange.session import is_loopback, silence
 
+TEAR_PACE_S = 0.05
 AUTH_EXPIRES_S = 10
 """When a signature expires, by this machine's clock, which may be behind by nearly so much."""
 
@@ -102,6 +105,7 @@ def _wire_class() -> Any:
                 )
                 if self._is_torn:
                     raise ConnectionAbortedError("torn down while it connected")
+                self._check_peer()
 
             def post(self, document: Mapping[str, Any]) -> None:
                 self.ws.send(json.dumps(document))
@@ -111,11 +115,25 @@ def _wire_class() -> Any:
                 if self._app is None:
                     return
                 self._app.keep_running = False
+                self._hang_up()
+                thread, deadline_s = getattr(self, "wst", None), time.monotonic() + join_s
+                while thread is not None and thread.is_alive() and time.monotonic() < deadline_s:
+                    thread.join(TEAR_PACE_S)
+                    self._hang_up()  # It may have got a socket only now.
+
+            def _hang_up(self) -> None:
                 with suppress(OSError, AttributeError):  # It may be closed, or not connected yet.
                     self._app.sock.sock.shutdown(socket.SHUT_RDWR)
-                thread = getattr(self, "wst", None)
-                if thread is not None and thread.is_alive():
-                    thread.join(join_s)
+
+            def _check_peer(self) -> None:
+                """Refuse a connection that a redirect led elsewhere: websocket-client follows where it is sent."""
+                asked, raw = urlsplit(self._target.url), self._app.sock.sock
+                if asked.scheme == "wss":
+                    is_same = raw.server_hostname == asked.hostname
+                else:
+                    is_same = raw.getpeername()[1] == (asked.port or 80)
+                if not is_same:
+                    raise ConnectionAbortedError("it was redirected to another host")
 
             # pybit's own
 
@@ -139,6 +157,10 @@ def _wire_class() -> Any:
 
             def _connect(self, url: str) -> None:
                 super()._connect(self._target.url or url)
+
+            def _auth(self) -> None:
+                self._check_peer()
+                super()._auth()
 
             def _on_message(self, message: bytes) -> None:
                 self._listener.text(message)
