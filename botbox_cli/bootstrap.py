@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -113,6 +113,12 @@ class Wiring:
         policy, account = policy_of(self.settings), self.account()
         note_settings(self.store, account, self.clock, shown_settings(self.settings))
         return Desk(self.store, self.candles, account, self.exchange, self.clock, policy, self.holder)
+
+    def hand(self) -> Desk:
+        """Return the desk of another hand in this process: it leases for itself, as another process would."""
+        from botbox_cli.storage.process import current_holder
+
+        return replace(self.desk(), holder=current_holder(secrets.token_hex(8)))
 
 
 @contextmanager
