@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.market import Market as PaperMarket
     from botbox_cli.faultpoint import Faultpoint
-    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
+    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store, Stream
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
@@ -93,6 +93,8 @@ class Wiring:
     venue: Venue
     holder: Holder
     access: Access
+    stream: Callable[[], Stream | None]
+    """Opens what the exchange's sockets tell, closed with the wiring; None where there are none (a replay)."""
 
     def account(self) -> Account:
         """Return the account of the configured key.
@@ -257,6 +259,9 @@ def _wiring(
 
         return SqlCandles(store.database)
 
+    def open_stream() -> Stream | None:
+        return _stream(settings, access, path, stack)
+
     return Wiring(
         settings,
         store,
@@ -266,7 +271,28 @@ def _wiring(
         venue_of(settings),
         current_holder(secrets.token_hex(8)),
         access,
+        open_stream,
     )
+
+
+def _stream(settings: Settings, access: Access, paper: Path | None, stack: ExitStack) -> Stream | None:
+    """Return the sockets' stream. A paper account's orders are told by its file, `paper`."""
+    from botbox_cli.exchange import stream as s
+    from botbox_cli.exchange.inbox import Inbox
+    from botbox_cli.exchange.paper_orders import PaperOrders
+
+    if paper is not None and settings.market is Market.REPLAY and settings.ws_endpoint is None:
+        return None
+    inbox, clock = Inbox(), SystemClock()
+    public_base, private_base = settings.stream_urls
+    orders: s.Source = (
+        PaperOrders(paper, inbox, clock)
+        if paper is not None
+        else s.private_channel(private_base, access.key, access.secret, inbox, clock)
+    )
+    stream = s.SocketStream(s.public_channel(public_base, inbox, clock), orders, inbox)
+    stack.callback(stream.close)
+    return stream
 
 
 def _bybit(

@@ -55,10 +55,16 @@ MODE_HOSTS = {
     Mode.TESTNET: {"api-testnet.bybit.com"},
 }
 """REST hosts by the world that a key belongs to; paper reads public prices only."""
-MAINNET_STREAMS = {
-    "stream.bybit.com", "stream.bybit.tr", "stream.bybit.id", "stream.bybit.kz", "stream.bybitgeorgia.ge",
-    "stream.manepa.jp",
-}  # fmt: skip
+REGION_STREAMS = {
+    "com": "stream.bybit.com",
+    "tr": "stream.bybit.tr",
+    "kz": "stream.bybit.kz",
+    "id": "stream.bybit.id",
+    "ge": "stream.bybitgeorgia.ge",
+    "jp": "stream.manepa.jp",
+}
+"""WebSocket hosts; regions without one of their own (nl, ae, eu) have the first."""
+MAINNET_STREAMS = set(REGION_STREAMS.values())
 MODE_STREAMS = {
     Mode.PAPER: MAINNET_STREAMS,
     Mode.LIVE: MAINNET_STREAMS,
@@ -266,6 +272,24 @@ class Settings(BaseSettings):
         if self.mode in (Mode.DEMO, Mode.TESTNET):
             return f"https://{next(iter(MODE_HOSTS[self.mode]))}"
         return f"https://{REGION_HOSTS[self.region or 'com']}"
+
+    @property
+    def stream_urls(self) -> tuple[str, str]:
+        """The bases of the public and of the private socket.
+
+        A REST host on loopback serves its sockets on the same port. Demo has no public prices of its own.
+        """
+        private = self.ws_endpoint or self._default_stream()
+        demo = next(iter(MODE_STREAMS[Mode.DEMO]))
+        return private.replace(demo, REGION_STREAMS["com"]), private
+
+    def _default_stream(self) -> str:
+        endpoint = _BASE_URL.fullmatch(self.endpoint or "")
+        if endpoint is not None and is_loopback(endpoint[2]):
+            return (self.endpoint or "").replace("http", "ws", 1)
+        if self.mode in (Mode.DEMO, Mode.TESTNET):
+            return f"wss://{next(iter(MODE_STREAMS[self.mode]))}"
+        return f"wss://{REGION_STREAMS.get(self.region or 'com', REGION_STREAMS['com'])}"
 
     @property
     def database_url(self) -> str:
