@@ -29,7 +29,7 @@ BURST_S = 0.01
 
 def sandbox(symbols: int) -> Sandbox:
     """Return a paper exchange of so many symbols, each at 100, not yet answering."""
-    market = ScriptedMarket({name: "100" for name in names(symbols)}, rows=[_row(n) for n in names(symbols)])
+    market = ScriptedMarket(dict.fromkeys(names(symbols), "100"), rows=[_row(n) for n in names(symbols)])
     return serve(PaperExchange(MemoryBooks(), market, WallClock()))
 
 

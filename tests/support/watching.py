@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from botbox_cli.domain.candle import Interval
 from botbox_cli.errors import BotboxError
+from botbox_cli.exchange.inbox import Inbox
 from botbox_cli.ports import CandleBatch, CandleClosed, Clock, News, OrderNews, Price, StreamState
 from botbox_cli.services.watch import Sight, Watch
 from botbox_cli.services.watch_clerk import outcome_of
@@ -162,3 +163,26 @@ class Watching:
 
     def events(self, kind: type[E]) -> list[E]:
         return [event for _, event in self.told if isinstance(event, kind)]
+
+
+class HeldStream:
+    """`ports.Stream` that waits in real time for what a test pushes."""
+
+    def __init__(self) -> None:
+        self._inbox = Inbox()
+        self.followed: list[str] = []
+
+    def push(self, *news: News) -> None:
+        self._inbox.put(news)
+
+    def follow(self, symbols: Sequence[str], intervals: Sequence[Interval]) -> None:
+        self.followed += symbols
+
+    def news(self, timeout_s: float) -> list[News]:
+        return self._inbox.take(timeout_s)
+
+    def wake(self) -> None:
+        self._inbox.wake()
+
+    def close(self) -> None:
+        """Nothing to close."""

@@ -12,6 +12,7 @@ from botbox_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from botbox_cli.bootstrap import Wiring
+    from botbox_cli.ports import Stream
     from botbox_cli.services.watch import Sight
 
 
@@ -24,13 +25,15 @@ def watch(
     timeframe: Annotated[
         str, typer.Option("--timeframe", metavar="CODE", help="The candles that are scanned.")
     ] = "60",
+    plain: Annotated[bool, typer.Option("--plain", help="One line an event, on a terminal too.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
     env_file: EnvFile = None,
 ) -> int:
     """The live desk: candles, prices and orders as they stream.
 
-    One line an event; with --json each is a document of its own on a line of its own. It ends with Ctrl-C.
+    On a terminal it is a desk to decide at (`pip install 'botbox[desk]'`), elsewhere one line an event. With --json
+    each event is a document of its own on a line of its own. It ends with Ctrl-C.
 
     \b
     Example:
@@ -39,6 +42,7 @@ def watch(
     from botbox_cli.cli.confirm import ask, is_asked
     from botbox_cli.domain.candle import INTERVALS
     from botbox_cli.services.watch import Sight
+    from botbox_cli.services.watch_silence import Silence
 
     session = begin(ctx, as_json, env_file)
     if timeframe not in INTERVALS:
@@ -50,10 +54,31 @@ def watch(
         if must_ask:
             account = f"LIVE account {settings.arm_live}"
             ask(session, [f"{account}: open trades are left at their targets until you end this"])
-        return _run_lines(session, wiring, sight)
+        stream = getattr(wiring, "stream", Silence)() or Silence()
+        try:
+            if _wants_desk(session, plain=plain):
+                from botbox_cli.cli.desk.run import run_desk
+
+                return run_desk(session, wiring, sight, stream)
+            return _run_lines(session, wiring, sight, stream)
+        finally:
+            stream.close()
 
 
-def _run_lines(session: Session, wiring: Wiring, sight: Sight) -> int:
+def _wants_desk(session: Session, *, plain: bool) -> bool:
+    """Tell whether to open the desk: on a terminal, unless lines are asked for, if what it needs is installed."""
+    console = session.console
+    if plain or console.as_json or console.width is None or not console.can_ask:
+        return False
+    from importlib.util import find_spec
+
+    if find_spec("textual") is None:
+        console.say("the desk needs textual: `pip install 'botbox[desk]'`; until then, one line an event")
+        return False
+    return True
+
+
+def _run_lines(session: Session, wiring: Wiring, sight: Sight, stream: Stream) -> int:
     """Write one line or document an event until somebody ends it, or nobody reads any more."""
     import signal
     import time
@@ -64,7 +89,6 @@ def _run_lines(session: Session, wiring: Wiring, sight: Sight) -> int:
     from botbox_cli.services.watch import Watch
     from botbox_cli.services.watch_clerk import Threads
     from botbox_cli.services.watch_events import Event
-    from botbox_cli.services.watch_silence import Silence
 
     console = session.console
     codes = {signal.SIGINT: 130, signal.SIGTERM: 0}
@@ -88,7 +112,6 @@ def _run_lines(session: Session, wiring: Wiring, sight: Sight) -> int:
         asked_to_end.append(codes[signal.Signals(number)])
         live.stop()
 
-    stream = getattr(wiring, "stream", Silence)() or Silence()
     live = Watch(wiring.hand, Threads(stream.wake), stream, time.monotonic, sight, tell)
     before = {number: signal.signal(number, end) for number in codes}
     try:
@@ -96,5 +119,4 @@ def _run_lines(session: Session, wiring: Wiring, sight: Sight) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        stream.close()
     return asked_to_end[0] if asked_to_end else 0
