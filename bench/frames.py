@@ -2,8 +2,8 @@
 
     python -m bench.frames --symbols 100 --rate 2000
 
-prints one line of JSON (url, symbols, key and secret) once it answers, and ends with its standard input. Each price is its
-own: a few ticks around 100, so that nothing can be left out as a repetition.
+prints one line of JSON (url, symbols, key and secret) once it answers, and ends with its standard input. Each price
+differs from the one before, so that nothing can be left out as a repetition.
 """
 
 from __future__ import annotations

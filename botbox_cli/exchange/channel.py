@@ -302,7 +302,7 @@ class _Listener:
     def opening(self, wire: Wire) -> None:
         self._channel._wire = wire
 
-    def text(self, text: str) -> None:
+    def text(self, text: bytes) -> None:
         channel = self._channel
         try:
             frame = frames.frame_of(text)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from botbox_cli.domain.candle import INTERVALS, from_ms
 from botbox_cli.domain.number import decimal_of
@@ -36,8 +36,7 @@ class Answer:
     req_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Best:
+class Best(NamedTuple):
     """The best prices of a book frame. In a delta None is a side that is as it was; in a snapshot, one that is empty.
 
     `update_id` grows with each change of the book, and begins anew at 1 when the exchange restarts.
@@ -161,10 +160,10 @@ def _level(level: Any) -> Decimal | None:
     try:
         price, size = level
         value = decimal_of(price)
-        if not 0 < value.adjusted() + _ADJUSTED_MAX < 2 * _ADJUSTED_MAX or value <= 0:
+        if value <= 0 or abs(value.adjusted()) > _ADJUSTED_MAX:
             raise ValueError("out of range")
-        return value if size != "0" and decimal_of(size) else None
-    except (TypeError, ValueError) as e:
+        return value if size.strip("0.") else None
+    except (AttributeError, TypeError, ValueError) as e:
         raise WireError(f"a level of the order book is {level!r}") from e
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import timedelta
 
 from botbox_cli.exchange.frames import Best, price_of
 from botbox_cli.ports import Price
 
-# Bybit's service numbers updates from 1 again when it restarts.
+# Bybit's service numbers updates from 1 again when it restarts. No frame is late by so much on one connection: a lower
+# number at a later time is taken for such a restart, too, so that no price stands still for good.
 RESTARTED = 1
+LATE = timedelta(seconds=3)
 
 
 class Tops:
@@ -24,11 +26,15 @@ class Tops:
         """
         known = self._tops.get(best.symbol)
         if known is not None:
-            if best.update_id < known.update_id and best.update_id != RESTARTED:
-                return None
-            if best.update_id == known.update_id and best.at <= known.at:
+            if not _is_newer(best, known):
                 return None
             if best.is_delta:
-                best = replace(best, bid=best.bid or known.bid, ask=best.ask or known.ask)
+                best = best._replace(bid=best.bid or known.bid, ask=best.ask or known.ask)
         self._tops[best.symbol] = best
         return price_of(best)
+
+
+def _is_newer(best: Best, known: Best) -> bool:
+    if best.update_id == known.update_id:
+        return best.at > known.at
+    return best.update_id > known.update_id or best.update_id == RESTARTED or best.at >= known.at + LATE

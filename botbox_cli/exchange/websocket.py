@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from botbox_cli.exchange.session import silence
+from botbox_cli.exchange.session import is_loopback, silence
 
+TEAR_PACE_S = 0.05
 AUTH_EXPIRES_S = 10
 """When a signature expires, by this machine's clock, which may be behind by nearly so much."""
 
@@ -25,7 +29,7 @@ class Listener(Protocol):
         """The socket exists, and is about to connect."""
         ...
 
-    def text(self, text: str) -> None: ...
+    def text(self, text: bytes) -> None: ...
 
     def alive(self) -> None:
         """The other side has answered a ping."""
@@ -86,6 +90,7 @@ def _wire_class() -> Any:
                 self._target, self._listener = target, listener
                 self._reason = ""
                 self._is_torn = False
+                self._app: Any = None
                 listener.opening(self)
                 super().__init__(
                     "private" if target.is_private else "spot",
@@ -100,23 +105,51 @@ def _wire_class() -> Any:
                 )
                 if self._is_torn:
                     raise ConnectionAbortedError("torn down while it connected")
+                self._check_peer()
 
             def post(self, document: Mapping[str, Any]) -> None:
                 self.ws.send(json.dumps(document))
 
             def tear(self, join_s: float) -> None:
                 self._is_torn = True
-                app = getattr(self, "ws", None)
-                if app is None:
+                if self._app is None:
                     return
-                app.keep_running = False
+                self._app.keep_running = False
+                self._hang_up()
+                thread, deadline_s = getattr(self, "wst", None), time.monotonic() + join_s
+                while thread is not None and thread.is_alive() and time.monotonic() < deadline_s:
+                    thread.join(TEAR_PACE_S)
+                    self._hang_up()  # It may have got a socket only now.
+
+            def _hang_up(self) -> None:
                 with suppress(OSError, AttributeError):  # It may be closed, or not connected yet.
-                    app.sock.sock.shutdown(socket.SHUT_RDWR)
-                thread = getattr(self, "wst", None)
-                if thread is not None and thread.is_alive():
-                    thread.join(join_s)
+                    self._app.sock.sock.shutdown(socket.SHUT_RDWR)
+
+            def _check_peer(self) -> None:
+                """Refuse a connection that a redirect led elsewhere: websocket-client follows where it is sent."""
+                asked, raw = urlsplit(self._target.url), self._app.sock.sock
+                if asked.scheme == "wss":
+                    is_same = raw.server_hostname == asked.hostname
+                else:
+                    is_same = raw.getpeername()[1] == (asked.port or 80)
+                if not is_same:
+                    raise ConnectionAbortedError("it was redirected to another host")
 
             # pybit's own
+
+            @property
+            def ws(self) -> Any:
+                return self._app
+
+            @ws.setter
+            def ws(self, app: Any) -> None:
+                """Take what pybit makes to connect with, and run it as botbox wants it."""
+                # Frames are decoded when they are parsed; websocket-client would look at each byte in Python before.
+                options: dict[str, Any] = {"skip_utf8_validation": True}
+                if is_loopback(self._target.url):
+                    options["http_no_proxy"] = ["*"]  # No proxy of the environment stands between.
+                app.run_forever = partial(app.run_forever, **options)
+                self._app = app
 
             def is_connected(self) -> bool:
                 # pybit's waiting ends as soon as the socket is torn down.
@@ -125,7 +158,11 @@ def _wire_class() -> Any:
             def _connect(self, url: str) -> None:
                 super()._connect(self._target.url or url)
 
-            def _on_message(self, message: str) -> None:
+            def _auth(self) -> None:
+                self._check_peer()
+                super()._auth()
+
+            def _on_message(self, message: bytes) -> None:
                 self._listener.text(message)
 
             def _on_pong(self) -> None:

@@ -22,7 +22,7 @@ from botbox_cli.exchange.paper.live import LiveMarket
 from botbox_cli.exchange.paper.protocol import Refusal, Unavailable, to_ms
 from botbox_cli.exchange.paper.pushes import Changes, Seen
 from botbox_cli.exchange.paper.socket_faults import SocketFaults
-from botbox_cli.exchange.paper.topics import Frame, Look, Topic, topic_of
+from botbox_cli.exchange.paper.topics import RESEND_S, Frame, Look, Topic, topic_of
 
 PATHS = {"/v5/public/spot": "public", "/v5/private": "private"}
 PRIVATE_TOPICS = frozenset({"order", "execution", "wallet", "order.spot", "execution.spot"})
@@ -54,9 +54,12 @@ class Client:
 class Sockets:
     """The sockets of one server. Thread-safe."""
 
-    def __init__(self, exchange: PaperExchange, pace_s: float | None = None) -> None:
+    def __init__(
+        self, exchange: PaperExchange, pace_s: float | None = None, resend_s: float = RESEND_S
+    ) -> None:
         self.exchange = exchange
         self.faults = SocketFaults()
+        self.resend_s = resend_s
         self._pace_s = pace_s or (LIVE_PACE_S if isinstance(exchange.market, LiveMarket) else PACE_S)
         self._clients: list[Client] = []
         self._topics: dict[str, Topic] = {}
@@ -109,10 +112,7 @@ class Sockets:
             refusal = answer(client, asked.get("args")) if answer else "Params Error"
         except Unavailable as error:
             refusal = str(error)
-        told = refusal or (op if client.channel == "public" else "")
-        body = {"success": refusal is None, "ret_msg": told, "conn_id": client.conn_id}
-        body |= {"req_id": asked["req_id"]} if asked.get("req_id") else {}
-        client.wire.send(body | {"op": op})
+        client.wire.send(_told(client, op, refusal, asked.get("req_id")))
         if client.fresh:
             time.sleep(SUBSCRIBED_PAUSE_S)
             self.poke()
@@ -227,7 +227,7 @@ class Sockets:
             return
         symbols = {topic.symbol for topic in topics}
         only = next(iter(symbols)) if len(symbols) == 1 else None
-        look = Look(self.exchange.market, self._now_ms(), time.monotonic(), of_one=only)
+        look = Look(self.exchange.market, self._now_ms(), time.monotonic(), self.resend_s, of_one=only)
         for name, topic in zip(followed, topics, strict=True):
             texts = [encoded(frame) for frame in topic.frames(look)]
             for client in self._following(name):
@@ -266,6 +266,15 @@ class Sockets:
 
     def _now_ms(self) -> int:
         return to_ms(self.exchange.clock.now())
+
+
+def _told(client: Client, op: str, refusal: str | None, req_id: object) -> Frame:
+    """Return the answer to a request; each socket has its own order of fields."""
+    named = {"req_id": req_id} if req_id else {}
+    if client.channel == "private":
+        told = refusal or ""
+        return {"success": not refusal, "ret_msg": told, "op": op, "conn_id": client.conn_id, **named}
+    return {"success": not refusal, "ret_msg": refusal or op, "conn_id": client.conn_id, **named, "op": op}
 
 
 def _names(args: object) -> list[str] | None:

@@ -35,8 +35,17 @@ _TICKER_FIELDS = (
 class Look:
     """The market at one moment: tickers are asked for once, however many topics look."""
 
-    def __init__(self, market: Market, now_ms: int, tick_s: float, *, of_one: str | None = None) -> None:
+    def __init__(
+        self,
+        market: Market,
+        now_ms: int,
+        tick_s: float,
+        resend_s: float = RESEND_S,
+        *,
+        of_one: str | None = None,
+    ) -> None:
         """`tick_s` are the seconds of a clock that always goes on; with `of_one`, no other symbol is asked for."""
+        self.resend_s = resend_s
         self.now_ms = now_ms
         self.tick_s = tick_s
         self._market = market
@@ -91,7 +100,7 @@ class OrderBook(_Kept):
         if row is None:
             return []
         best = (row["bid1Price"], row["bid1Size"], row["ask1Price"], row["ask1Size"])
-        if best == self._best and look.tick_s - self._sent_s < RESEND_S:
+        if best == self._best and look.tick_s - self._sent_s < look.resend_s:
             return []
         if best != self._best:
             self._u = max(self._u + 1, look.now_ms)
