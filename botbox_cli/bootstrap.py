@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -141,6 +141,12 @@ class Wiring:
         quiet = None if settings.quiet_hours is None else quiet_hours(settings.quiet_hours)
         silence = timedelta(minutes=settings.silence_minutes) if settings.silence_minutes else None
         return Post(desk, channels, Writer(desk, paint, settings.public_url), quiet, silence)
+
+    def hand(self) -> Desk:
+        """Return the desk of another hand in this process: it leases for itself, as another process would."""
+        from botbox_cli.storage.process import current_holder
+
+        return replace(self.desk(), holder=current_holder(secrets.token_hex(8)))
 
 
 @contextmanager
