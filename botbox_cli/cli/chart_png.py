@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -30,6 +31,17 @@ RSI_BOUNDS = (35.0, 65.0)
 
 def save_png(path: Path, drawing: Drawing) -> None:
     """Write the chart. Raises ConfigError without Pillow, UsageError where the file can't be written."""
+    data = png(drawing)
+    try:
+        path.write_bytes(data)
+    except OSError as e:
+        raise UsageError(
+            f"--png {path} can't be written: {e.strerror or e}", "name a file in a directory that exists"
+        ) from e
+
+
+def png(drawing: Drawing) -> bytes:
+    """Return the chart. Raises ConfigError without Pillow."""
     try:
         from PIL import Image, ImageDraw
     except ImportError as e:
@@ -40,12 +52,9 @@ def save_png(path: Path, drawing: Drawing) -> None:
         ) from e
     image = Image.new("RGB", (WIDTH, HEIGHT), BACK)
     _Picture(ImageDraw.Draw(image), drawing).paint()
-    try:
-        image.save(path, "PNG")
-    except OSError as e:
-        raise UsageError(
-            f"--png {path} can't be written: {e.strerror or e}", "name a file in a directory that exists"
-        ) from e
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
 
 
 class _Picture:

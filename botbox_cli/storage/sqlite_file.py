@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-BUSY_S = 12
-"""How long to wait for another process before giving up: below the 30 s that one command may take."""
+BUSY_S = 20
+"""How long to wait for another process before giving up: longer than a lease lives (15 s), so that a process which was
+frozen in the middle of a write is not noticed by the others when it wakes; below the 30 s that one command may take."""
 
 
 def connect(path: Path | None, busy_s: float) -> sqlite3.Connection:
