@@ -357,6 +357,20 @@ def test_sweep_for_people_has_a_table_and_a_heat_map(history: Path):
     assert len(list(csv.DictReader(path.read_text("utf-8").splitlines()))) == 4
 
 
+def test_an_interrupted_sweep_says_how_it_goes_on(history: Path, monkeypatch: pytest.MonkeyPatch):
+    from botbox_cli.services import sweep
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "sweep", interrupted)
+
+    ran = botbox("sweep", "--set", "rsi_low=30,35", "--workers", 1)
+
+    assert ran.code == 130
+    assert ran.err.endswith("error: interrupted\nhint: the same sweep goes on where it was\n")
+
+
 def test_sweep_refuses_a_bad_grid_before_anything(history: Path):
     assert botbox("sweep", "--set", "rsi_lo=1:2:1").code == 2
     assert botbox("sweep").code == 2
