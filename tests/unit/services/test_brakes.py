@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from botbox_cli.domain.account import Account
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.errors import Denied
+from botbox_cli.ports import Books, Store
 from botbox_cli.services.close import close
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.execute import execute
@@ -17,7 +21,7 @@ from botbox_cli.services.halt import halt
 from botbox_cli.services.monitor import monitor
 from tests.support.verdict import open_trade, settle, tell_execute
 from tests.support.world import World, a_world
-from tests.unit.services.test_intent_checks import entries, execute_while
+from tests.unit.services.test_intent_checks import entries
 
 # A trade of 1,000 USDT of an equity of 10,000 loses about 0.36 % of it at its stop, fees included.
 NIGHT_S = 13 * 3600
@@ -25,6 +29,25 @@ NIGHT_S = 13 * 3600
 
 def a_world_with(**policy: Any) -> Any:
     return a_world(policy=Policy(**policy))
+
+
+class Meddled:
+    """A store before whose first write transaction something happens: after the plan of an entry, before its intent."""
+
+    def __init__(self, store: Store, do: Callable[[], object]) -> None:
+        self._store, self._do = store, do
+        self.is_met = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def write(self, account: Account) -> Iterator[Books]:
+        if not self.is_met:
+            self.is_met = True
+            self._do()
+        with self._store.write(account) as books:
+            yield books
 
 
 def lose(world: World) -> None:
@@ -112,9 +135,11 @@ def test_brake_that_is_tripped_after_the_plan_was_made_stops_the_entry(
         open_trade(world)
         setup = world.add_setup()
 
-        code = execute_while(world, setup.id, lambda: meanwhile(world))
+        store = Meddled(world.store, lambda: meanwhile(world))
+        told = tell_execute(replace(world.desk, store=cast(Store, store)), setup.id)
 
-        assert code == 4
+        assert store.is_met
+        assert told.exit_code == 4
         with world.store.read(world.account) as books:
             assert setup.id not in [t.setup_id for t in books.trades()]
         assert settle(world) == []
