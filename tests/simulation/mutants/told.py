@@ -121,8 +121,8 @@ TRUE_CODES = (
         (
             Edit(
                 EXECUTE,
-                "    except (StopMissing, OutcomeUnknown) as e:\n        return e\n",
-                "    except (StopMissing, OutcomeUnknown):\n        return None\n",
+                "    except (StopMissing, OutcomeUnknown, Mismatch) as e:\n        return e\n",
+                "    except (StopMissing, OutcomeUnknown, Mismatch):\n        return None\n",
             ),
         ),
         (f"{T_STOP}::test_stop_that_can_not_be_placed_is_shouted_about_and_armed_by_the_next_pass",),
@@ -274,8 +274,8 @@ OWN_ACCOUNT = (
         (
             Edit(
                 "bootstrap.py",
-                "    if settings.mode is Mode.LIVE and settings.arm_live is None:\n",
-                "    if settings.mode is Mode.LIVE and settings.arm_live is not None and not settings.arm_live:\n",
+                "    return settings.mode is not Mode.LIVE or settings.arm_live is not None\n",
+                "    return True\n",
             ),
             Edit(
                 "bootstrap.py",
