@@ -89,3 +89,31 @@ def test_wallet_after_a_short_holds_what_the_books_say(world: World) -> None:
     wallet = world.desk.exchange.wallet()
     assert outcome.success
     assert wallet["BTC"].total == outcome.trade.pnl.dust
+
+
+def test_interest_is_part_of_the_result(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(5 * 3600)
+
+    closed = close(desk, trade_id).trade
+
+    assert closed.trade.interest > 0
+    assert closed.pnl.gross is not None
+    assert closed.position.exit_price is not None
+    fees = sum(
+        fill.fees_quote or Decimal(0) for fill in one_trade(world.store, world.account, trade_id)[1].fills
+    )
+    assert closed.pnl.pnl == closed.pnl.gross - fees - closed.trade.interest * closed.position.exit_price
+
+
+def test_closed_short_leaves_the_debt_of_another(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade
+    second = execute(desk, short(world).id).trade
+    assert debt(world) == first.position.entered + second.position.entered
+
+    outcome = close(desk, first.trade.id)
+
+    assert outcome.success
+    assert debt(world) == second.position.entered
