@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import combinations
 
 from botbox_cli.domain.account import Balance
 from botbox_cli.domain.number import ZERO
@@ -34,17 +36,14 @@ def close_out(work: Work, reason: str) -> None:
 
 def _pay_back(work: Work, trade: Trade) -> None:
     desk, coin = work.desk, trade.base_coin
-    with desk.store.read(desk.account) as books:
-        others = owed_by_shorts(books, coin, without=trade.id)
     for _ in range(REPAY_TRIES):
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
-        owed = balance.owed - others
-        payable = min(owed, balance.free)
-        if payable <= 0:
-            return
         work.renew()
         with desk.store.write(desk.account) as books:
-            interest = max(ZERO, owed - max(ZERO, principal(books, trade)))
+            owed, interest = _share_of(books, trade, balance.owed)
+            payable = min(owed, balance.free)
+            if payable <= 0:
+                return
             books.update_trade(trade.id, interest=max(trade.interest, interest))
             work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
         desk.exchange.repay(coin, payable)
@@ -54,19 +53,35 @@ def _pay_back(work: Work, trade: Trade) -> None:
     )
 
 
-def principal(books: Books, trade: Trade) -> Decimal:
-    """Return what the trade has borrowed: what its entry sold."""
-    return read_trade(books, trade.id).position.entered
-
-
-def owed_by_shorts(books: Books, coin: str, *, without: int) -> Decimal:
-    """Return what the other open shorts in a coin still owe by the books."""
+def _share_of(books: Books, trade: Trade, owed: Decimal) -> tuple[Decimal, Decimal]:
+    """Return (what a short owes, of it interest) of all that the account owes in its coin."""
+    own = max(ZERO, read_trade(books, trade.id).position.entered)
     shorts = [
         t
         for t in books.trades(LIVING_TRADES)
-        if t.base_coin == coin and t.direction is Direction.SHORT and t.id != without
+        if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
     ]
-    return sum((max(ZERO, b.position.held) for b in books_of(books, shorts)), ZERO)
+    others = [book.position for book in books_of(books, shorts)]
+    holding = sum((p.entered for p in others if p.held > 0), ZERO)
+    return share_of_debt(owed, own, holding, [p.entered for p in others if p.held <= 0])
+
+
+def share_of_debt(
+    owed: Decimal, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal]
+) -> tuple[Decimal, Decimal]:
+    """Return (what a short owes, of it interest), out of `owed` in all.
+
+    It borrowed `own`, the other shorts that are still open `holding`, of which nothing is paid back before the end.
+    Of those that have `bought_back`, and of this one itself, nobody knows which have paid (a process may have died
+    after it asked): the loans are taken to be open that come nearest to the debt, for interest is never near a loan.
+    """
+    left = owed - holding
+    loans = (own, *bought_back)
+    choices = (c for size in range(len(loans) + 1) for c in combinations(range(len(loans)), size))
+    still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
+    of_others = sum((loans[i] for i in still_open if i), ZERO)
+    interest = left - of_others - (own if 0 in still_open else ZERO)
+    return max(ZERO, left - of_others), max(ZERO, interest)
 
 
 def check_own_coins(books: Books, trade_coin: str, direction: Direction, balance: Balance | None) -> None:

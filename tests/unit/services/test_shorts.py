@@ -14,7 +14,8 @@ from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
-from botbox_cli.services.trades import one_trade
+from botbox_cli.services.trades import list_trades, one_trade
+from tests.support.faults import Faults, after, broken, http
 from tests.support.world import World, a_world
 
 LEVELS = {"entry": "60000", "stop": "62000", "tp1": "58000", "tp2": "56000"}
@@ -89,3 +90,49 @@ def test_wallet_after_a_short_holds_what_the_books_say(world: World) -> None:
     wallet = world.desk.exchange.wallet()
     assert outcome.success
     assert wallet["BTC"].total == outcome.trade.pnl.dust
+
+
+def test_short_that_has_bought_back_a_part_still_owes_all_that_it_borrowed(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, world.add_setup(**LEVELS | {"tp1": "57000"}).id).trade.trade.id
+    borrowed = {t: one_trade(world.store, world.account, t)[0].position.entered for t in (first, second)}
+    world.pass_time(2 * 3600)
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+    assert [t.action for t in monitor(desk).trades] == ["partly_closed", "none"]
+
+    outcome = close(desk, second)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.interest < borrowed[second] / 1000
+    assert debt(world) == borrowed[first]
+    assert close(desk, first).success
+    assert debt(world) == 0
+
+
+@pytest.mark.parametrize("has_paid", [False, True])
+def test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying(
+    world: World, has_paid: bool
+) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, world.add_setup(**LEVELS | {"stop": "62500"}).id).trade.trade.id
+    borrowed = {t: one_trade(world.store, world.account, t)[0].position.entered for t in (first, second)}
+    faults = Faults(world)
+    if has_paid:
+        faults.on("manual_no_convert_repay", after(broken("timeout")), times=9)
+    else:
+        faults.on("get_wallet_balance", http(502), times=9)
+    assert not close(desk, first).success
+    faults.clear()
+
+    outcome = close(world.new_desk("other", shorts=True), second)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.interest < borrowed[second] / 1000
+    assert debt(world) == (0 if has_paid else borrowed[first])
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    assert debt(world) == 0
+    assert {v.trade.status for v in list_trades(world.store, world.account)} == {TradeStatus.CLOSED}
