@@ -242,11 +242,14 @@ class BybitExchange:
         self, symbol: str, order_link_id: str, *, since: datetime, qty: Decimal | None = None
     ) -> list[Fill]:
         mine = {"category": "spot", "symbol": symbol, "orderLinkId": order_link_id}
+        fills: list[Fill] = []
 
         def is_enough(rows: list[wire.Row]) -> bool:
-            return qty is not None and sum(f.qty for f in self._parsed(rows, wire.fills)) >= qty
+            fills[:] = self._parsed(rows, wire.fills)
+            return qty is not None and sum(fill.qty for fill in fills) >= qty
 
-        return self._parsed(self._executions(since - CLOCK_MARGIN, mine, is_enough), wire.fills)
+        self._executions(since - CLOCK_MARGIN, mine, is_enough)
+        return fills
 
     def fills_since(self, since: datetime) -> list[Fill]:
         fills = self._parsed(self._executions(since, {"category": "spot"}), wire.fills)
@@ -305,13 +308,28 @@ class BybitExchange:
 
     def _read(self, ask: Callable[[], Any], parse: Callable[[Any], T]) -> T:
         """Return the parsed answer to a question, asked again within bounds while the exchange is not reachable."""
+        started = self._clock.now()
+        try:
+            return self._parsed(self._ask(ask, Request.READ), parse)
+        except ExchangeUnavailable as e:
+            return self._read_again(ask, parse, started, e)
+
+    def _read_again(
+        self, ask: Callable[[], Any], parse: Callable[[Any], T], started: datetime, first: ExchangeUnavailable
+    ) -> T:
+        """Go on after a first try that failed. (Apart, because most reads need nothing of this.)"""
         from tenacity import Retrying, retry_if_exception
 
-        started = self._clock.now()
+        failed = [first]
 
         def is_enough(state: RetryCallState) -> bool:
             elapsed_s = (self._clock.now() - started).total_seconds()
             return state.attempt_number >= READ_TRIES or elapsed_s >= READ_BUDGET_S
+
+        def attempt() -> T:
+            if failed:
+                raise failed.pop()
+            return self._parsed(self._ask(ask, Request.READ), parse)
 
         tries = Retrying(
             retry=retry_if_exception(_is_worth_repeating),
@@ -320,7 +338,7 @@ class BybitExchange:
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return tries(lambda: self._parsed(self._ask(ask, Request.READ), parse))
+        return tries(attempt)
 
     def _ask(self, send: Callable[[], Any], request: Request) -> Any:
         """Send one request, once."""

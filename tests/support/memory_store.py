@@ -6,8 +6,7 @@ It is held to the same tests as the databases (`tests/storage/test_memory_store.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -37,7 +36,7 @@ class _Tables:
     orders_of: dict[int, list[str]] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
     fills_of: dict[str, list[str]] = field(default_factory=dict)
-    log: list[LogEntry] = field(default_factory=list)
+    log: list[tuple[int, LogEntry]] = field(default_factory=list)
     markers: dict[str, str] = field(default_factory=dict)
     halt: list[Halt] = field(default_factory=list)
 
@@ -62,34 +61,17 @@ class MemoryStore:
 
     # -- transactions
 
-    @contextmanager
-    def read(self, account: Account) -> Iterator[MemoryBooks]:
-        with self._transaction():
-            yield MemoryBooks(self, account, [])
+    def read(self, account: Account) -> _Transaction:
+        return _Transaction(self, account)
 
-    @contextmanager
-    def write(self, account: Account) -> Iterator[MemoryBooks]:
-        undo: list[Undo] = []
-        with self._transaction():
-            try:
-                yield MemoryBooks(self, account, undo)
-            except BaseException:
-                for back in reversed(undo):
-                    back()
-                raise
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        if getattr(self._busy, "now", False):
-            raise RuntimeError("a transaction inside a transaction")
-        self._busy.now = True
-        try:
-            yield
-        finally:
-            self._busy.now = False
+    def write(self, account: Account) -> _Transaction:
+        return _Transaction(self, account)
 
     def tables(self, account: Account) -> _Tables:
-        return self._tables.setdefault(account.id, _Tables())
+        found = self._tables.get(account.id)
+        if found is None:
+            found = self._tables[account.id] = _Tables()
+        return found
 
     def next_id(self, table: str) -> int:
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
@@ -141,6 +123,29 @@ class MemoryStore:
 
     def last_job(self, job: str) -> JobRun | None:
         return next((run for run in reversed(self._jobs) if run.job == job), None)
+
+
+class _Transaction:
+    """One transaction: what it changed is undone if it ends in an exception."""
+
+    __slots__ = ("_account", "_store", "_undo")
+
+    def __init__(self, store: MemoryStore, account: Account) -> None:
+        self._store, self._account = store, account
+        self._undo: list[Undo] = []
+
+    def __enter__(self) -> MemoryBooks:
+        busy = self._store._busy
+        if getattr(busy, "now", False):
+            raise RuntimeError("a transaction inside a transaction")
+        busy.now = True
+        return MemoryBooks(self._store, self._account, self._undo)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            for back in reversed(self._undo):
+                back()
+        self._store._busy.now = False
 
 
 class MemoryBooks:
@@ -294,15 +299,15 @@ class MemoryBooks:
 
     def log(self, entry: LogEntry) -> None:
         log = self._t.log
-        log.append(replace(entry, id=self._store.next_id("log")))
+        log.append((self._store.next_id("log"), entry))
         self._undo.append(lambda: (log.pop(), None)[1])
 
     def log_of(
         self, *, trade_id: int | None = None, setup_id: int | None = None, event: str | None = None
     ) -> list[LogEntry]:
         return [
-            e
-            for e in self._t.log
+            replace(e, id=entry_id)
+            for entry_id, e in self._t.log
             if (trade_id is None or e.trade_id == trade_id)
             and (setup_id is None or e.setup_id == setup_id)
             and (event is None or e.event == event)

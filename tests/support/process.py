@@ -87,16 +87,18 @@ class _SteppedSession:
         self._session, self._process = session, process
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        send = getattr(self._session, name)
+        send, step = getattr(self._session, name), self._process.step
 
         def ask(**params: Any) -> Any:
-            link = params.get("orderLinkId", "")
-            self._process.step(f"ask {name} {link}".rstrip())
+            link = params.get("orderLinkId")
+            what = f"{name} {link}" if link else name
+            step("ask " + what)
             try:
                 return send(**params)
             finally:
-                self._process.step(f"told {name} {link}".rstrip())
+                step("told " + what)
 
+        setattr(self, name, ask)
         return ask
 
 
