@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from botbox_cli.domain.setup import Setup
-from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
 from botbox_cli.errors import Denied
+from botbox_cli.exchange.bybit import BybitExchange
+from botbox_cli.exchange.paper.direct import DirectSession
+from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.trades import list_trades, one_trade
-from tests.support.faults import Faults, after, broken, http
+from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, http
 from tests.support.world import World, a_world
 
 LEVELS = {"entry": "60000", "stop": "62000", "tp1": "58000", "tp2": "56000"}
@@ -136,3 +140,77 @@ def test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying
     assert not monitor(world.new_desk("later", shorts=True)).errors
     assert debt(world) == 0
     assert {v.trade.status for v in list_trades(world.store, world.account)} == {TradeStatus.CLOSED}
+
+
+def test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet(world: World) -> None:
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("place_order", after(broken("timeout")), link="entry")
+    faults.on(LOOK_UPS, http(502), times=99)
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
+    world.pass_time(60)
+    desk = world.new_desk("later", shorts=True)
+    assert not monitor(desk).errors
+    [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
+    assert debt(world) == second.position.entered
+    assert close(desk, second.trade.id).success
+    assert debt(world) == 0
+
+
+def test_short_is_not_charged_for_what_an_earlier_one_could_not_buy_back(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    faulty = FaultyExchange(
+        world.engine, FaultSchedule([Rule("partial_fill", fraction="0.004", link="-1-entry")])
+    )
+    session = DirectSession(faulty)
+    tiny = execute(replace(desk, exchange=BybitExchange(session, world.clock)), short(world).id).trade
+    world.pass_time(60)
+    monitor(desk)
+    left = one_trade(world.store, world.account, tiny.trade.id)[0]
+    assert left.trade.close_reason == TOO_SMALL
+    second = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(60)
+
+    outcome = close(desk, second)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.interest == 0
+    assert debt(world) == left.position.held > 0
+
+
+@pytest.mark.parametrize("asked", ["get_wallet_balance", "manual_no_convert_repay"])
+@pytest.mark.parametrize(
+    "action", [broken("refused"), code(10006), code(170131)], ids=["refused", "busy", "no"]
+)
+def test_close_that_bought_back_and_could_not_repay_does_not_say_that_nothing_was_placed(
+    world: World, asked: str, action: Action
+) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on(asked, action, times=99)
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    faults.clear()
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    assert debt(world) == 0
+
+
+def test_old_answer_without_the_debt_is_not_believed(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("get_wallet_balance", lambda send: {**send(), "result": {"list": []}})
+
+    assert close(desk, trade_id).success
+    assert debt(world) == 0
