@@ -10,7 +10,7 @@ from botbox_cli.domain.account import Balance
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import LIVING_TRADES, TOO_SMALL, Trade, TradeStatus
+from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
 from botbox_cli.ports import Books
 from botbox_cli.services.book import books_of, close_books, read_trade
@@ -90,7 +90,7 @@ def _share_of(books: Books, trade: Trade, owed: Decimal, paid: Decimal) -> tuple
 def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
     """Return what closed shorts still owe because the exchange takes no order so small."""
     ended = books.trades([TradeStatus.CLOSED], symbol=symbol)
-    shorts = [t for t in ended if t.direction is Direction.SHORT and t.close_reason == TOO_SMALL]
+    shorts = [t for t in ended if t.direction is Direction.SHORT]
     return sum((max(ZERO, book.position.held) for book in books_of(books, shorts)), ZERO)
 
 
