@@ -222,7 +222,7 @@ class BybitExchange:
 
         def seen(body: Any) -> tuple[list[wire.Row], str]:
             told.append(wire.time_of(body) or now)
-            return _page(body)
+            return wire.page_of(body)
 
         report = self._order(self._session.get_open_orders, mine, {}, seen)
         for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
@@ -299,7 +299,7 @@ class BybitExchange:
         cursor = ""
         for _ in range(PAGES_MAX):
             at = {"cursor": cursor} if cursor else {}
-            rows, following = self._read(partial(ask, **params, **at), parse or _page)
+            rows, following = self._read(partial(ask, **params, **at), parse or wire.page_of)
             yield rows
             if not rows or following in ("", cursor):
                 return
@@ -361,10 +361,6 @@ def _outlook(
     wallet: dict[str, Balance],
 ) -> Outlook:
     return Outlook(instruments.get(symbol), quotes.get(symbol), wallet)
-
-
-def _page(body: Any) -> Page:
-    return wire.rows_of(body), wire.cursor_of(body)
 
 
 def _orders(rows: list[wire.Row]) -> list[OrderReport]:

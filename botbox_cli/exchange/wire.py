@@ -59,18 +59,25 @@ def time_of(body: Any) -> datetime | None:
 
 def rows_of(body: Any) -> list[Row]:
     """Return the rows of a list answer of category spot."""
+    return _rows(result_of(body))
+
+
+def page_of(body: Any) -> tuple[list[Row], str]:
+    """Return the rows of a list answer and the cursor of the next page, "" at the end.
+
+    The cursor must be sent back as it is: it is percent-encoded already.
+    """
     result = result_of(body)
+    cursor = result.get("nextPageCursor") or ""
+    if not isinstance(cursor, str):
+        raise WireError(f"nextPageCursor is {cursor!r}")
+    return _rows(result), cursor
+
+
+def _rows(result: Row) -> list[Row]:
     if result.get("category", "spot") != "spot":
         raise WireError(f"category is {result['category']!r}")
     return [_mapping(row, "a row") for row in _list(result, "list")]
-
-
-def cursor_of(body: Any) -> str:
-    """Return the cursor of the next page, as it must be sent back (it is percent-encoded already); "" at the end."""
-    cursor = result_of(body).get("nextPageCursor") or ""
-    if not isinstance(cursor, str):
-        raise WireError(f"nextPageCursor is {cursor!r}")
-    return cursor
 
 
 def server_time(body: Any) -> datetime:

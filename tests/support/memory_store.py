@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from botbox_cli.domain.account import Account, Halt, Mode, Venue
@@ -175,7 +176,7 @@ class MemoryBooks:
     ) -> None:
         setup = self.setup(setup_id)
         _check(f"setup {setup_id}", setup.status, from_)
-        self._put(self._t.setups, setup_id, replace(setup, status=to, **changes))
+        self._put(self._t.setups, setup_id, _changed(setup, status=to, **changes))
 
     # -- trades
 
@@ -228,10 +229,10 @@ class MemoryBooks:
         _check(f"trade {trade_id}", trade.status, from_)
         if trade.status is TradeStatus.FAILED and to is not TradeStatus.FAILED:
             self._refuse_second(trade.setup_id)
-        self._put(self._t.trades, trade_id, replace(trade, status=to, **changes))
+        self._put(self._t.trades, trade_id, _changed(trade, status=to, **changes))
 
     def update_trade(self, trade_id: int, **changes: Any) -> None:
-        self._put(self._t.trades, trade_id, replace(self.trade(trade_id), **changes))
+        self._put(self._t.trades, trade_id, _changed(self.trade(trade_id), **changes))
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
         if self._store.take_lease(name, holder, now, ttl_s) is not None:
@@ -275,7 +276,7 @@ class MemoryBooks:
     ) -> None:
         order = _found(self._t.orders, order_link_id, f"no order {order_link_id} in the books")
         _check(f"order {order_link_id}", order.status, from_)
-        self._put(self._t.orders, order_link_id, replace(order, status=to, **changes))
+        self._put(self._t.orders, order_link_id, _changed(order, status=to, **changes))
 
     def add_fill(self, fill: Fill) -> bool:
         link = fill.order_link_id
@@ -354,6 +355,23 @@ def _found(table: dict[K, V], key: K, message: str) -> V:
     if value is None:
         raise NotFound(message)
     return value
+
+
+_SHAPES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]] = {}
+"""How to read all fields of a kind of row at once, and the place of each."""
+
+
+def _changed(row: Any, **changes: Any) -> Any:
+    """Return a copy with other values, as `dataclasses.replace` does, in half the time."""
+    kind = type(row)
+    if kind not in _SHAPES:
+        names = [f.name for f in fields(kind)]
+        _SHAPES[kind] = attrgetter(*names), {name: place for place, name in enumerate(names)}
+    read, places = _SHAPES[kind]
+    values = list(read(row))
+    for name, value in changes.items():
+        values[places[name]] = value
+    return kind(*values)
 
 
 def _check(what: str, status: Any, wanted: Sequence[Any]) -> None:

@@ -37,7 +37,8 @@ class Process:
         self.desk = replace(desk, store=store, exchange=exchange, holder=Holder("host", 1, "then", token))
 
     def step(self, name: str) -> None:
-        self.refuse_if_dead()
+        if self.is_dead:
+            raise Killed
         self.steps.append(name)
         try:
             self.on_step(name)
@@ -112,6 +113,10 @@ class _SteppedStore:
     def __getattr__(self, name: str) -> Any:
         self._process.refuse_if_dead()
         return getattr(self._store, name)
+
+    def read(self, account: Any) -> Any:
+        self._process.refuse_if_dead()
+        return self._store.read(account)
 
     @contextmanager
     def write(self, account: Any) -> Iterator[Books]:
