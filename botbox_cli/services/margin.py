@@ -55,7 +55,8 @@ def _repay(work: Work, trade: Trade) -> None:
             owed, interest = _share_of(books, trade, balance.owed, paid)
             payable = min(owed, balance.free)
             if payable > 0:
-                books.update_trade(trade.id, interest=max(trade.interest, interest))
+                if not paid:  # Afterwards the debt may still be shown as it was.
+                    books.update_trade(trade.id, interest=max(trade.interest, interest))
                 work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
         if payable > 0:
             desk.exchange.repay(coin, payable)

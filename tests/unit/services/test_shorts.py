@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -213,4 +214,19 @@ def test_old_answer_without_the_debt_is_not_believed(world: World) -> None:
     faults.on("get_wallet_balance", lambda send: {**send(), "result": {"list": []}})
 
     assert close(desk, trade_id).success
+    assert debt(world) == 0
+
+
+def test_old_answer_with_a_debt_that_was_just_paid_is_no_interest(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    seen: list[dict[str, Any]] = []
+    faults = Faults(world)
+    faults.on("get_wallet_balance", lambda send: seen.append(send()) or seen[0], times=2)
+
+    close(desk, trade_id)
+
+    monitor(desk)
+    trade = one_trade(world.store, world.account, trade_id)[0].trade
+    assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
     assert debt(world) == 0
