@@ -26,6 +26,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 Undo = Callable[[], None]
 
+_EXECUTED_AT = attrgetter("executed_at")
+
 
 @dataclass
 class _Tables:
@@ -294,7 +296,7 @@ class MemoryBooks:
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
         fills, of = self._t.fills, self._t.fills_of
         found = [fills[i] for order in self.orders(trade_ids) for i in of[order.order_link_id]]
-        return sorted(found, key=lambda f: f.executed_at) if len(found) > 1 else found
+        return sorted(found, key=_EXECUTED_AT) if len(found) > 1 else found
 
     # -- the rest
 

@@ -261,7 +261,7 @@ class FaultyExchange:
 
 
 def _key(request: Request) -> tuple[str, str, str]:
-    return request.method, request.path, repr(sorted(request.params.items()))
+    return request.method, request.path, repr(request.params)
 
 
 def _effects(rules: Sequence[Rule]) -> Effects | None:
