@@ -18,7 +18,8 @@ from botbox_cli.errors import ConfigError, Conflict, StorageError
 BUSY_S = 20
 """How long to wait for another process before giving up: longer than a lease lives (15 s), so that a process which was
 frozen in the middle of a write is not noticed by the others when it wakes; below the 30 s that one command may take."""
-CONNECT_S = 4
+CONNECT_S = 10
+"""Many processes that start at once on a busy machine wait for PostgreSQL longer than it seems reasonable."""
 IDLE_IN_TRANSACTION_S = 60
 """A frozen process must not keep an account's books locked for ever."""
 
