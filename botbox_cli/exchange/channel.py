@@ -284,8 +284,11 @@ class Channel:
         self._stopping.wait(longest * (0.5 + self._jitter() / 2))
 
     def _tell(self, is_up: bool, detail: str, missing: tuple[str, ...] = ()) -> None:
-        """Tell a state that is another than the last one told; a connection that came back always is."""
-        state = (is_up, detail, missing)
+        """Tell a state that is another than the last one told; what follows a colon makes no difference.
+
+        So an exchange that is down for long is told once, not with each try.
+        """
+        state = (is_up, detail.partition(": ")[0], missing)
         if state != self._told:
             self._told = state
             self._inbox.put([StreamState(self.name, is_up, detail, self._clock.now(), missing)])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from typing import TYPE_CHECKING
 
 from botbox_cli.errors import StorageError
 
-REVISIONS = ("0001", "0002")
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REVISIONS = ("0001", "0002", "0003")
 """All versions, oldest first; the last is the one this program works with."""
 HEAD = REVISIONS[-1]
 
-_STATE = text("SELECT version_num, (SELECT tag FROM installation) FROM alembic_version")
+STATE = "SELECT version_num, (SELECT tag FROM installation) FROM alembic_version"
 
 
 def checked_tag(connection: Connection, name: str) -> str:
@@ -19,7 +22,7 @@ def checked_tag(connection: Connection, name: str) -> str:
     Raises:
         StorageError: If the schema is older or newer than the program's, or not there at all.
     """
-    row = connection.execute(_STATE).fetchone()
+    row = connection.exec_driver_sql(STATE).fetchone()
     check_revision(None if row is None else row[0], name)
     if row is None or row[1] is None:
         raise StorageError(f"{name} has no installation tag", "run `botbox init`", code="storage_missing")

@@ -38,6 +38,7 @@ COMMANDS = {
     "chart": "Draw candles with bands, RSI, volume, levels and fills.",
     "audit": "Verify or export the decision log.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
+    "serve": "Serve the HTTP API and the web page.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",
     "forward": "Let time pass in a replay (BOTBOX_MARKET=replay).",
     "demo": "The whole product on recorded candles: no keys, no network.",

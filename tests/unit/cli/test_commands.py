@@ -71,14 +71,16 @@ def test_init_writes_a_private_env_file_and_the_database_once(private_home: Path
     first, second = botbox("init", "--json").document, botbox("init", "--json").document
 
     database = f"{private_home}/.local/share/botbox/botbox.sqlite"
+    assert len(first["web_token"]) >= 32
     assert first == {
         "schema": 1,
         "env_file": ".dev.vars",
         "env_file_written": True,
         "database": database,
         "database_changed": True,
+        "web_token": first["web_token"],
     }
-    assert second == first | {"env_file_written": False, "database_changed": False}
+    assert second == first | {"env_file_written": False, "database_changed": False, "web_token": None}
     assert (private_home / ".dev.vars").stat().st_mode & 0o777 == 0o600
     assert Path(database).stat().st_mode & 0o077 == 0
 
