@@ -46,7 +46,7 @@ class Timing:
     quiet_s: float = 25.0
     """Without anything on the private socket, where pongs come although nothing happens."""
     retry_s: float = 0.5
-    retry_s_max: float = 30.0
+    retry_s_max: float = 15.0
     steady_s: float = 10.0
     """After so long a connection counts as good: the next loss begins with the shortest pause again."""
     refused_s: float = 60.0
