@@ -16,7 +16,9 @@ import websocket
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.protocol import Request, to_ms
+from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.store import FileBooks, MemoryBooks
+from botbox_cli.exchange.paper.topics import Kline, Look
 from tests.support import bybit_bodies as bodies
 from tests.support.paper import START
 from tests.support.sockets import PATIENCE_S, Client, SocketHost
@@ -211,6 +213,23 @@ def test_a_candle_is_confirmed_once_when_the_next_one_begins() -> None:
     told = [(f["data"][0]["open"], f["data"][0]["confirm"]) for f in [opened, *frames]]
     assert told == [("1", False), ("1", True), ("2", True), ("3", False)]
     assert opened["data"][0]["end"] == start_ms + minute - 1
+
+
+def test_candles_of_another_host_are_asked_for_seldom_and_when_one_has_closed() -> None:
+    asked: list[int] = []
+
+    class Far(ScriptedMarket):
+        def klines(
+            self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, limit: int, at_ms: int
+        ) -> list[list[str]]:
+            asked.append(at_ms)
+            return [[str(at_ms // 60_000 * 60_000), "1", "1", "1", "1", "1", "1"]]
+
+    market, topic = Far({"BTCUSDT": "1"}), Kline("kline.1.BTCUSDT", "BTCUSDT", "1")
+    for at_ms in (0, 1_000, 9_000, 10_000, 59_000, 60_000, 61_000):
+        topic.frames(Look(market, at_ms, at_ms / 1000, candle_pace_s=10))
+
+    assert asked == [0, 10_000, 59_000, 60_000]
 
 
 # -- the account
