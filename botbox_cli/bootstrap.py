@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from botbox_cli.services.notices import Painter
     from botbox_cli.services.post import Post
+    from botbox_cli.storage.copies import Copied
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
@@ -141,6 +142,12 @@ class Wiring:
         silence = timedelta(minutes=settings.silence_minutes) if settings.silence_minutes else None
         return Post(desk, channels, Writer(desk, paint, settings.public_url), quiet, silence)
 
+    def hand(self) -> Desk:
+        """Return the desk of another hand in this process: it leases for itself, as another process would."""
+        from botbox_cli.storage.process import current_holder
+
+        return replace(self.desk(), holder=current_holder(secrets.token_hex(8)))
+
 
 @contextmanager
 def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
@@ -227,6 +234,35 @@ def migrate(settings: Settings) -> bool:
     return upgrade(settings.database_url)
 
 
+def backup(settings: Settings, target: Path, now: datetime) -> Copied:
+    """Write a verified backup to the file `target`, or into the folder of that name. Raises Denied, StorageError."""
+    from botbox_cli.services.safekeeping import check_logs
+    from botbox_cli.storage.backup import backup, file_for
+
+    return backup(
+        settings.database_url, file_for(settings.database_url, target, now), _paper_files, check_logs
+    )
+
+
+def restore(settings: Settings, file: Path, clock: Clock, *, force: bool) -> Copied:
+    """Put a backup in the place of the database, with new entries halted. Raises Denied, Conflict, StorageError."""
+    from functools import partial
+
+    from botbox_cli.services.safekeeping import check_logs, halt_all
+    from botbox_cli.storage.restore import restore
+
+    prepare = partial(halt_all, clock=clock, reason=f"restored from {file.name}")
+    return restore(settings.database_url, file, _paper_files, check_logs, prepare, clock.now(), force=force)
+
+
+def move(settings: Settings, to_url: str, now: datetime) -> Copied:
+    """Take the database over to another and close the old one. Raises Denied, Conflict, StorageError."""
+    from botbox_cli.services.safekeeping import check_logs
+    from botbox_cli.storage.move import move
+
+    return move(settings.database_url, to_url, _paper_files, check_logs, now)
+
+
 def database_name(settings: Settings) -> str:
     """Return what the database may be called: its path, or the server without user and password."""
     from botbox_cli.storage.engine import Database
@@ -278,10 +314,14 @@ def venue_of(settings: Settings) -> Venue:
 
 def paper_file(settings: Settings, store: SqlStore) -> Path:
     """Return the paper exchange's own file: beside a SQLite database, else in the data directory."""
-    path = store.database.path
-    if path is None:
-        return data_dir() / f"paper-{store.installation}-{settings.market}.sqlite"
-    return path.with_name(f"{path.stem}-paper-{settings.market}.sqlite")
+    return _paper_files(store.database.path, store.installation)[settings.market]
+
+
+def _paper_files(database: Path | None, installation: str) -> dict[str, Path]:
+    """Return the files of both paper accounts, by market; `database` is None for PostgreSQL."""
+    if database is None:
+        return {m: data_dir() / f"paper-{installation}-{m}.sqlite" for m in Market}
+    return {m: database.with_name(f"{database.stem}-paper-{m}.sqlite") for m in Market}
 
 
 def _faultpoint(settings: Settings) -> Faultpoint | None:

@@ -206,6 +206,43 @@ def _public_url(value: object) -> str:
     return text.rstrip("/")
 
 
+_AGE = re.compile(r"([1-9][0-9]{0,4})([dwy])")
+_DAYS = {"d": 1, "w": 7, "y": 365}
+
+
+def _retention(value: object) -> str:
+    """Return ages by interval, such as `1=90d,60=2y`, one age for all, or `all`: in lower case, without blanks."""
+    text = "".join(str(value).split())
+    wanted = ValueError("all, an age such as 2y, 26w or 90d, or ages by interval such as 1=90d,60=2y")
+    if text.lower() == "all":
+        return "all"
+    for part in text.split(","):
+        interval, _, age = part.rpartition("=")
+        if not _AGE.fullmatch(age.lower()) or (interval and interval.upper() not in INTERVALS):
+            raise wanted
+        if not interval and "," in text:
+            raise wanted
+    return text
+
+
+def retention_days(text: str, interval: str) -> int | None:
+    """Return for how many days candles of an interval are kept (None: for ever), of a BOTBOX_CANDLE_RETENTION."""
+    for part in text.split(","):
+        name, _, age = part.rpartition("=")
+        if age != "all" and name.upper() in ("", interval):
+            match = _AGE.fullmatch(age.lower())
+            assert match is not None
+            return int(match[1]) * _DAYS[match[2]]
+    return None
+
+
+def _log_file(value: object) -> Path:
+    path = Path(str(value).strip()).expanduser()
+    if not path.name or path.is_dir():
+        raise ValueError("a file's path")
+    return path
+
+
 def _user_id(value: object) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"[0-9]{1,20}", text):
@@ -242,6 +279,11 @@ _Slippage = Annotated[Decimal, BeforeValidator(_slippage)]
 _Fraction = Annotated[Decimal, BeforeValidator(_number(ZERO, ONE, above_low=True))]
 _Positions = Annotated[int, BeforeValidator(_count(1))]
 _Streak = Annotated[int, BeforeValidator(_count(0))]
+_Retention = Annotated[str, BeforeValidator(_retention)]
+_LogFile = Annotated[Path, BeforeValidator(_log_file)]
+_LogFormat = Annotated[str, BeforeValidator(_one_of("json", "text"))]
+_LogMax = Annotated[int, BeforeValidator(_count(1))]
+_LogKeep = Annotated[int, BeforeValidator(_count(0))]
 _Shorts = Annotated[str, BeforeValidator(_one_of("off", "margin"))]
 _OnStopFailure = Annotated[str, BeforeValidator(_one_of("alert", "close"))]
 
@@ -290,6 +332,11 @@ class Settings(BaseSettings):
     quiet_hours: _Hours | None = _named("BOTBOX_QUIET_HOURS", None)
     silence_minutes: _Streak = _named("BOTBOX_NOTIFY_SILENCE_MINUTES", 30)
     public_url: _PublicUrl | None = _named("BOTBOX_PUBLIC_URL", None)
+    candle_retention: _Retention = _named("BOTBOX_CANDLE_RETENTION", "all")
+    log_file: _LogFile | None = _named("BOTBOX_LOG_FILE", None)
+    log_format: _LogFormat = _named("BOTBOX_LOG_FORMAT", "json")
+    log_max_mb: _LogMax = _named("BOTBOX_LOG_MAX_MB", 10)
+    log_keep: _LogKeep = _named("BOTBOX_LOG_KEEP", 5)
 
     @model_validator(mode="before")
     @classmethod
@@ -360,6 +407,22 @@ class Settings(BaseSettings):
 
 NAMES = tuple(str(field.validation_alias) for field in Settings.model_fields.values())
 """The names of all settings, as people write them."""
+
+
+def other_database(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a database's URL as DATABASE_URL would take it, and what of it must never be shown. Raises ConfigError."""
+    try:
+        url = _database_url(text)
+    except ValueError as e:
+        raise ConfigError(f"this is no database's URL: it must be {e}", "see docs/settings.md") from None
+    password = _PASSWORD.search(url)
+    return url, () if password is None else (password[1], unquote(password[1]))
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown."""
+    password = _PASSWORD.search(url)
+    return url if password is None else url.replace(f":{password[1]}@", ":***@", 1)
 
 
 def data_dir() -> Path:

@@ -279,6 +279,10 @@ class CandleStore(CandleReader, Protocol):
         """Store candles with their indicators in one statement; return how many of them were new."""
         ...
 
+    def prune(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        """Delete the candles of a series that opened before `before_ms`, which counts as a change of it; how many."""
+        ...
+
     def tail(
         self, venue: Venue, symbol: str, interval: Interval, limit: int
     ) -> tuple[CandleBatch, Indicators]:
@@ -555,6 +559,10 @@ class Store(Instruments, Protocol):
     def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None: ...
 
     def last_job(self, job: str) -> JobRun | None: ...
+
+    def prune_jobs(self, before: datetime, *, keep: int) -> int:
+        """Delete passes that began before `before`, but none of the newest `keep`; return how many."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def _basis_document(basis: Basis) -> Document:
     return {
         "hashes": basis.hashes,
         "is_same": basis.is_same,
+        "is_gone": basis.is_gone,
         "indicators": basis.indicators,
         "regime": {"ratio": basis.regime_ratio, "reading": basis.regime},
         "figures": basis.figures,
@@ -121,7 +122,8 @@ def _basis_sections(basis: Basis) -> Iterator[Section]:
         False: "CHANGED: the stored candles are not these any more",
         None: "no hash was logged at detection",
     }
-    facts.append(("today", same[basis.is_same]))
+    gone = "GONE: some of these candles are not stored any more (see BOTBOX_CANDLE_RETENTION)"
+    facts.append(("today", gone if basis.is_gone else same[basis.is_same]))
     yield "Candles used", facts
     seen = [(name, f"{value:.8g}") for name, value in basis.indicators.items()]
     if basis.regime_ratio is not None:

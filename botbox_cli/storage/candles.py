@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import Interval
@@ -30,6 +30,7 @@ from botbox_cli.storage.packs import Packs
 from botbox_cli.storage.upserts import upserts
 
 instruments, series = t.table(t.Instruments), t.table(t.Series)
+candles = t.table(t.Candles)
 revisions, replays = t.table(t.Revisions), t.table(t.Replays)
 
 INSTRUMENT_ID = select(instruments.c.id).where(
@@ -63,6 +64,26 @@ REPLAYS = (
         replays.c.rule == bindparam("rule_"),
     )
 )
+
+OLDEST = (
+    select(candles.c.open_ms)
+    .where(candles.c.instrument_id == bindparam("id_"), candles.c.timeframe == bindparam("timeframe_"))
+    .order_by(candles.c.open_ms)
+    .limit(1)
+)
+NTH_OLDEST = OLDEST.offset(bindparam("skip_"))
+DELETE_BEFORE = delete(candles).where(
+    candles.c.instrument_id == bindparam("id_"),
+    candles.c.timeframe == bindparam("timeframe_"),
+    candles.c.open_ms < bindparam("bound_"),
+)
+NARROW_SERIES = (
+    update(series)
+    .where(series.c.instrument_id == bindparam("id_"), series.c.timeframe == bindparam("timeframe_"))
+    .values(count=series.c.count - bindparam("gone_"), first_ms=bindparam("new_first_"))
+)
+PRUNE_BATCH = 5000
+"""Candles deleted in one transaction: others write between two."""
 
 assert tuple(c.name for c in t.table(t.Candles).c if c.name not in KEY) == FLOATS
 
@@ -145,6 +166,31 @@ class SqlCandles:
                 "rule": rule,
             }
             connection.execute(self._upserts.put_replay, row | {"stamp": stamp, "data": data})
+
+    def prune(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        """Delete the candles of a series that opened before `before_ms`, oldest first; return how many."""
+        total = 0
+        while True:
+            gone = self._prune_some(venue, symbol, interval, before_ms)
+            total += gone
+            if gone < PRUNE_BATCH:
+                return total
+
+    def _prune_some(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        with self._database.writing(durable=False) as connection:
+            key = {"id_": _instrument_id(connection, venue, symbol), "timeframe_": interval.code}
+            newest = connection.execute(LAST_MS, key).scalar()
+            if newest is None:
+                return 0
+            after = connection.execute(NTH_OLDEST, key | {"skip_": PRUNE_BATCH}).scalar()
+            bound = min(before_ms, int(newest), before_ms if after is None else int(after))
+            gone = connection.execute(DELETE_BEFORE, key | {"bound_": bound}).rowcount
+            if gone:
+                first = connection.execute(OLDEST, key).scalar_one()
+                connection.execute(NARROW_SERIES, key | {"gone_": gone, "new_first_": first})
+                row = {"instrument_id": key["id_"], "timeframe": interval.code, "revision": 1}
+                connection.execute(self._upserts.count_revision, row)
+            return int(gone)
 
     def tail(
         self, venue: Venue, symbol: str, interval: Interval, limit: int

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.support.web import Served, Visitor
-from tests.web.conftest import BY_HAND, FOUND
 
 from botbox_cli import bootstrap
 from botbox_cli.config import Settings
 from botbox_cli.services.links import make_links
 from tests.support.cli import botbox
+from tests.support.web import Served, Visitor
+from tests.web.conftest import BY_HAND, FOUND
 
 Links = Callable[[int], dict[str, str]]
 

@@ -11,6 +11,7 @@ from botbox_cli.web.routes import (
     halt,
     health,
     link,
+    metrics,
     page,
     session,
     setups,
@@ -28,6 +29,7 @@ ROUTES: tuple[ModuleType, ...] = (
     link,
     events,
     health,
+    metrics,
     page,
     docs,
 )
