@@ -107,6 +107,7 @@ class Office:
         self.exchange_state: Lately | None = None
         self.stats: tuple[Any, bytes] | None = None
         self.lookout: Any = None
+        self.money: Any = None
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._workers = ThreadPoolExecutor(WORKERS, "work")
 

@@ -37,6 +37,8 @@ COMMANDS = {
     "explain": "Explain a setup and its trades: seen, decided, sized, sent, filled, earned.",
     "chart": "Draw candles with bands, RSI, volume, levels and fills.",
     "audit": "Verify or export the decision log.",
+    "schedule": "Print what cron or systemd needs to run botbox on this machine.",
+    "db": "Back the database up, restore it, or move it to another.",
     "test-execution": "Dry run of an entry: every check, the exact request.",
     "serve": "Serve the HTTP API and the web page.",
     "sandbox": "Serve the paper exchange as a Bybit v5 host on loopback.",

@@ -4,6 +4,32 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from botbox_cli.web.routes import candles, docs, events, halt, health, page, session, setups, status, trades
+from botbox_cli.web.routes import (
+    candles,
+    docs,
+    events,
+    halt,
+    health,
+    link,
+    metrics,
+    page,
+    session,
+    setups,
+    status,
+    trades,
+)
 
-ROUTES: tuple[ModuleType, ...] = (session, setups, trades, candles, status, halt, events, health, page, docs)
+ROUTES: tuple[ModuleType, ...] = (
+    session,
+    setups,
+    trades,
+    candles,
+    status,
+    halt,
+    link,
+    events,
+    health,
+    metrics,
+    page,
+    docs,
+)
