@@ -57,13 +57,16 @@ def test_quiet_stream_has_a_heartbeat_and_ends_with_the_session(
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
     clock = ManualClock(NOW)
-    with a_server(settings, wall=clock) as served, served.person() as person:
-        with person.http.stream("GET", "/api/events") as answer:
-            lines = answer.iter_lines()
-            while next(lines) != ": still here":
-                pass
-            clock.sleep(25 * 3600)
-            rest = list(lines)
+    with (
+        a_server(settings, wall=clock) as served,
+        served.person() as person,
+        person.http.stream("GET", "/api/events") as answer,
+    ):
+        lines = answer.iter_lines()
+        while next(lines) != ": still here":
+            pass
+        clock.sleep(25 * 3600)
+        rest = list(lines)
 
     assert set(rest) <= {"", ": still here"}
 
