@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import backfill, card, replaying, startup, storing, trading
+from bench import backfill, card, replaying, serving, startup, storing, trading
 from bench.measure import RUNS, Row
 
 PACKAGE = Path(__file__).parents[1] / "botbox_cli"
@@ -38,6 +38,7 @@ def _all(folder: Path) -> Iterator[Row]:
     yield from backfill.rows(folder)
     yield from trading.rows(folder)
     yield from replaying.rows(folder)
+    yield from serving.rows(folder)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

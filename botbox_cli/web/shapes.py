@@ -18,6 +18,7 @@ Time = Annotated[str, Field(examples=["2025-04-28T16:00:00Z"])]
 _PRINTED = r"[^\x00-\x08\x0b-\x1f\x7f]*"
 Text = Annotated[str, Field(max_length=TEXT_MAX, pattern=f"^{_PRINTED}$")]
 Reason = Annotated[str, Field(max_length=TEXT_MAX, pattern=rf"^{_PRINTED}\S{_PRINTED}$")]
+Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.~-]{0,500}$")]
 Id = Annotated[int, Path(ge=1, le=GREATEST_ID)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
