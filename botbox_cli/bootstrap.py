@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botbox_cli.config import SECRET_NAMES, Market, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.candle import DAY_MS
+from botbox_cli.domain.hours import quiet_hours
 from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
@@ -34,7 +35,19 @@ if TYPE_CHECKING:
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.market import Market as PaperMarket
     from botbox_cli.faultpoint import Faultpoint
-    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store, WebStore
+    from botbox_cli.ports import (
+        CandleReader,
+        CandleStore,
+        Clock,
+        Exchange,
+        Holder,
+        Instruments,
+        Store,
+        Stream,
+        WebStore,
+    )
+    from botbox_cli.services.notices import Painter
+    from botbox_cli.services.post import Post
     from botbox_cli.storage.copies import Copied
     from botbox_cli.storage.store import SqlStore
 
@@ -94,6 +107,8 @@ class Wiring:
     venue: Venue
     holder: Holder
     access: Access
+    stream: Callable[[], Stream | None]
+    """Opens what the exchange's sockets tell, closed with the wiring; None where there are none (a replay)."""
 
     def account(self) -> Account:
         """Return the account of the configured key.
@@ -114,6 +129,24 @@ class Wiring:
         policy, account = policy_of(self.settings), self.account()
         note_settings(self.store, account, self.clock, shown_settings(self.settings))
         return Desk(self.store, self.candles, account, self.exchange, self.clock, policy, self.holder)
+
+    def post(self, desk: Desk, paint: Painter) -> Post:
+        """Return the post of the account. Raises ConfigError for a channel that can't be."""
+        from botbox_cli.notify.channel import open_channels
+        from botbox_cli.services.notices import Writer
+        from botbox_cli.services.post import Post
+
+        settings = self.settings
+        channels = open_channels([url.get_secret_value() for url in settings.notify or ()])
+        quiet = None if settings.quiet_hours is None else quiet_hours(settings.quiet_hours)
+        silence = timedelta(minutes=settings.silence_minutes) if settings.silence_minutes else None
+        return Post(desk, channels, Writer(desk, paint, settings.public_url), quiet, silence)
+
+    def hand(self) -> Desk:
+        """Return the desk of another hand in this process: it leases for itself, as another process would."""
+        from botbox_cli.storage.process import current_holder
+
+        return replace(self.desk(), holder=current_holder(secrets.token_hex(8)))
 
 
 @contextmanager
@@ -137,6 +170,45 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         if faultpoint is not None:
             store.database.writing = faultpoint.around_commits(store.database.writing)  # type: ignore[method-assign]
         yield _wiring(settings, store, access, stack, faultpoint, moves_money=moves_money)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded, for those who only read it: no account, no key, no exchange."""
+
+    store: Instruments
+    candles: CandleReader
+    clock: Clock
+    venue: Venue
+
+
+@contextmanager
+def recorded(settings: Settings) -> Iterator[Recorded]:
+    """Open the recorded candles; a SQLite file without what only the books need, which takes longer than reading it.
+
+    Raises:
+        StorageError: If the database is missing, out of date or out of reach.
+    """
+    from botbox_cli.storage.sqlite_reader import opened
+
+    is_replay = settings.mode is Mode.PAPER and settings.market is Market.REPLAY
+    with ExitStack() as stack:
+        clock: Clock = SystemClock()
+        # A replay's clock lies in its account's file, whose name may take the books to find.
+        reader = None if is_replay else opened(settings.database_url)
+        if reader is not None:
+            stack.callback(reader.close)
+            yield Recorded(reader, reader, clock, venue_of(settings))
+            return
+        from botbox_cli.storage.candles import SqlCandles
+
+        store = open_store(settings)
+        stack.callback(store.close)
+        if is_replay:
+            path = paper_file(settings, store)
+            _paper_access(path)
+            clock = _replay_clock(path, stack)
+        yield Recorded(store, SqlCandles(store.database), clock, venue_of(settings))
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -294,6 +366,9 @@ def _wiring(
 
         return SqlCandles(store.database)
 
+    def open_stream() -> Stream | None:
+        return _stream(settings, access, path, stack)
+
     return Wiring(
         settings,
         store,
@@ -303,7 +378,28 @@ def _wiring(
         venue_of(settings),
         current_holder(secrets.token_hex(8)),
         access,
+        open_stream,
     )
+
+
+def _stream(settings: Settings, access: Access, paper: Path | None, stack: ExitStack) -> Stream | None:
+    """Return the sockets' stream. A paper account's orders are told by its file, `paper`."""
+    from botbox_cli.exchange import stream as s
+    from botbox_cli.exchange.inbox import Inbox
+    from botbox_cli.exchange.paper_orders import PaperOrders
+
+    if paper is not None and settings.market is Market.REPLAY and settings.ws_endpoint is None:
+        return None
+    inbox, clock = Inbox(), SystemClock()
+    public_base, private_base = settings.stream_urls
+    orders: s.Source = (
+        PaperOrders(paper, inbox, clock)
+        if paper is not None
+        else s.private_channel(private_base, access.key, access.secret, inbox, clock)
+    )
+    stream = s.SocketStream(s.public_channel(public_base, inbox, clock), orders, inbox)
+    stack.callback(stream.close)
+    return stream
 
 
 def _bybit(

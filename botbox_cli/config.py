@@ -22,13 +22,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from botbox_cli.domain.account import Mode
 from botbox_cli.domain.candle import INTERVALS
+from botbox_cli.domain.hours import quiet_hours
 from botbox_cli.domain.number import HUNDRED, ONE, ZERO, decimal_of, plain
 from botbox_cli.errors import ConfigError
 
 ENV_FILE_NAME = ".dev.vars"
 APP_NAME = "botbox"
 KEY_NAMES = ("BYBIT_API_KEY", "BYBIT_API_SECRET")
-SECRET_NAMES = (*KEY_NAMES, "DATABASE_URL")
+SECRET_NAMES = (*KEY_NAMES, "DATABASE_URL", "BOTBOX_NOTIFY")
 """Settings whose values are never shown."""
 
 DEFAULT_SYMBOLS = (
@@ -55,10 +56,16 @@ MODE_HOSTS = {
     Mode.TESTNET: {"api-testnet.bybit.com"},
 }
 """REST hosts by the world that a key belongs to; paper reads public prices only."""
-MAINNET_STREAMS = {
-    "stream.bybit.com", "stream.bybit.tr", "stream.bybit.id", "stream.bybit.kz", "stream.bybitgeorgia.ge",
-    "stream.manepa.jp",
-}  # fmt: skip
+REGION_STREAMS = {
+    "com": "stream.bybit.com",
+    "tr": "stream.bybit.tr",
+    "kz": "stream.bybit.kz",
+    "id": "stream.bybit.id",
+    "ge": "stream.bybitgeorgia.ge",
+    "jp": "stream.manepa.jp",
+}
+"""WebSocket hosts; regions without one of their own (nl, ae, eu) have the first."""
+MAINNET_STREAMS = set(REGION_STREAMS.values())
 MODE_STREAMS = {
     Mode.PAPER: MAINNET_STREAMS,
     Mode.LIVE: MAINNET_STREAMS,
@@ -69,6 +76,9 @@ MODE_STREAMS = {
 # Deliberately narrower than what URL parsers take: no user info, path, query or odd spelling of an address, so that
 # this check and the HTTP client can't read two hosts in one text.
 _BASE_URL = re.compile(r"(https?|wss?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_PUBLIC_URL = re.compile(
+    r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?:/[\w./-]*)?", re.IGNORECASE
+)
 _PASSWORD = re.compile(r"//[^/@]*?:([^/@]+)@")
 _SYMBOL = re.compile(r"[A-Z0-9]{4,24}")
 
@@ -172,6 +182,30 @@ def _database_url(value: object) -> str:
     return text
 
 
+def _channels(value: object) -> tuple[SecretStr, ...]:
+    urls = value.replace(",", " ").split() if isinstance(value, str) else []
+    if not urls or not all(re.fullmatch(r"[a-z][a-z0-9+.-]*://[!-~]+", url, re.IGNORECASE) for url in urls):
+        raise ValueError("Apprise URLs such as ntfy://topic or mailto://…, separated by blanks or commas")
+    return tuple(SecretStr(url) for url in dict.fromkeys(urls))
+
+
+def _hours(value: object) -> str:
+    text = " ".join(str(value).split())
+    try:
+        quiet_hours(text)
+    except ValueError:
+        raise ValueError("a span such as 22:00-07:00, or with a zone: 22:00-07:00 Europe/Berlin") from None
+    return text
+
+
+def _public_url(value: object) -> str:
+    text = str(value).strip()
+    match = _PUBLIC_URL.fullmatch(text)
+    if match is None or (match[1].lower() == "http" and not is_loopback(match[2])):
+        raise ValueError("where `botbox serve` is reached from outside: https://desk.example")
+    return text.rstrip("/")
+
+
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dwy])")
 _DAYS = {"d": 1, "w": 7, "y": 365}
 
@@ -232,6 +266,9 @@ _Region = Annotated[str, BeforeValidator(_one_of(*REGION_HOSTS))]
 _Rest = Annotated[str, BeforeValidator(_base_url("http", "https"))]
 _Stream = Annotated[str, BeforeValidator(_base_url("ws", "wss"))]
 _Database = Annotated[SecretStr, BeforeValidator(_database_url)]
+_Channels = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_channels)]
+_Hours = Annotated[str, BeforeValidator(_hours)]
+_PublicUrl = Annotated[str, BeforeValidator(_public_url)]
 _Symbols = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_symbols)]
 _Timeframes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_timeframes)]
 _Money = Annotated[Decimal, BeforeValidator(_number(ZERO, Decimal(10) ** 12, above_low=True))]
@@ -291,6 +328,10 @@ class Settings(BaseSettings):
     max_day_loss_percent: _Brake = _named("BOTBOX_MAX_DAY_LOSS_PERCENT", ZERO)
     max_loss_streak: _Streak = _named("BOTBOX_MAX_LOSS_STREAK", 0)
     max_open_risk_percent: _Brake = _named("BOTBOX_MAX_OPEN_RISK_PERCENT", ZERO)
+    notify: _Channels | None = _named("BOTBOX_NOTIFY", None)
+    quiet_hours: _Hours | None = _named("BOTBOX_QUIET_HOURS", None)
+    silence_minutes: _Streak = _named("BOTBOX_NOTIFY_SILENCE_MINUTES", 30)
+    public_url: _PublicUrl | None = _named("BOTBOX_PUBLIC_URL", None)
     candle_retention: _Retention = _named("BOTBOX_CANDLE_RETENTION", "all")
     log_file: _LogFile | None = _named("BOTBOX_LOG_FILE", None)
     log_format: _LogFormat = _named("BOTBOX_LOG_FORMAT", "json")
@@ -315,6 +356,24 @@ class Settings(BaseSettings):
         return f"https://{REGION_HOSTS[self.region or 'com']}"
 
     @property
+    def stream_urls(self) -> tuple[str, str]:
+        """The bases of the public and of the private socket.
+
+        A REST host on loopback serves its sockets on the same port. Demo has no public prices of its own.
+        """
+        private = self.ws_endpoint or self._default_stream()
+        demo = next(iter(MODE_STREAMS[Mode.DEMO]))
+        return private.replace(demo, REGION_STREAMS["com"]), private
+
+    def _default_stream(self) -> str:
+        endpoint = _BASE_URL.fullmatch(self.endpoint or "")
+        if endpoint is not None and is_loopback(endpoint[2]):
+            return (self.endpoint or "").replace("http", "ws", 1)
+        if self.mode in (Mode.DEMO, Mode.TESTNET):
+            return f"wss://{next(iter(MODE_STREAMS[self.mode]))}"
+        return f"wss://{REGION_STREAMS.get(self.region or 'com', REGION_STREAMS['com'])}"
+
+    @property
     def database_url(self) -> str:
         """The database, by default a SQLite file in the user's data directory."""
         if self.database is not None:
@@ -323,8 +382,9 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed: the key, its secret, and the database's password."""
-        texts = [s.get_secret_value() for s in (self.api_key, self.api_secret) if s is not None]
+        """What must never be printed: the key, its secret, the database's password, and where messages go."""
+        hidden = (self.api_key, self.api_secret, *(self.notify or ()))
+        texts = [s.get_secret_value() for s in hidden if s is not None]
         password = _PASSWORD.search(self.database_url)
         if password is not None:
             texts += [password[1], unquote(password[1])]
@@ -448,7 +508,8 @@ def exposed(path: Path | None) -> str | None:
     if not mode & 0o077:
         return None
     values = read_env_file(path)
-    if not (any(values.get(name) for name in KEY_NAMES) or _PASSWORD.search(values.get("DATABASE_URL", ""))):
+    hidden = (*KEY_NAMES, "BOTBOX_NOTIFY")
+    if not (any(values.get(name) for name in hidden) or _PASSWORD.search(values.get("DATABASE_URL", ""))):
         return None
     return f"{path} holds a secret and is open to others (mode {mode:04o}): run `chmod 600 {path}`"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,8 +132,11 @@ class Exchange(Protocol):
         """Look for one order: realtime, then history, then executions (from `since` on)."""
         ...
 
-    def open_orders(self) -> list[OrderReport]:
-        """Return all orders alive on the exchange (all kinds, all symbols), ours and others."""
+    def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:
+        """Return all orders alive on the exchange (all kinds, all symbols), ours and others.
+
+        `until`: link ids; the list may end early, once all of these are in it.
+        """
         ...
 
     def order_fills(
@@ -183,6 +186,8 @@ class StreamState:
     is_up: bool
     detail: str
     at: datetime
+    missing: tuple[str, ...] = ()
+    """Symbols of which the exchange refuses to tell prices or candles, though the socket is up."""
 
 
 News = Price | CandleClosed | OrderNews | StreamState
@@ -242,12 +247,22 @@ class Series:
     last_ms: int
 
 
-class CandleStore(Protocol):
-    """Candles of a venue: columns in, columns out."""
+class CandleReader(Protocol):
+    """Candles of a venue, to be read."""
 
     def series(self, venue: Venue) -> list[Series]:
         """Return every stored series, in one query."""
         ...
+
+    def between(
+        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
+        ...
+
+
+class CandleStore(CandleReader, Protocol):
+    """Candles of a venue: columns in, columns out."""
 
     def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
         """Return all stored opening times (int64 ms), oldest first."""
@@ -272,12 +287,6 @@ class CandleStore(Protocol):
         self, venue: Venue, symbol: str, interval: Interval, limit: int
     ) -> tuple[CandleBatch, Indicators]:
         """Return the newest `limit` stored candles, oldest first."""
-        ...
-
-    def between(
-        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
-    ) -> tuple[CandleBatch, Indicators]:
-        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
         ...
 
     def between_many(
@@ -480,7 +489,36 @@ class Holder:
     """Random, so that two leases of one process are told apart."""
 
 
-class Store(Protocol):
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person is told. `picture` is a PNG; an urgent message does not wait for quiet hours to end."""
+
+    title: str
+    body: str
+    is_urgent: bool = False
+    picture: bytes | None = None
+
+
+class Channel(Protocol):
+    """One way to the person: a phone, a chat, a mailbox."""
+
+    name: str
+    """By what it is remembered: the same for the same address, and telling nothing of it."""
+
+    def tell(self, message: Message) -> None:
+        """Send a message. Raises NotTold."""
+        ...
+
+
+class Instruments(Protocol):
+    """The rules of pairs, to be read."""
+
+    def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
+        """Return the rules of a pair, or None while they have not been recorded."""
+        ...
+
+
+class Store(Instruments, Protocol):
     """The database. No transaction is ever held across a request to the exchange."""
 
     installation: str
@@ -514,8 +552,6 @@ class Store(Protocol):
 
     # -- instruments and candles of a venue
     def save_instruments(self, venue: Venue, instruments: Iterable[Instrument], now: datetime) -> None: ...
-
-    def instrument(self, venue: Venue, symbol: str) -> Instrument | None: ...
 
     # -- jobs
     def start_job(self, job: str, now: datetime) -> int: ...

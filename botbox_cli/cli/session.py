@@ -15,7 +15,7 @@ from botbox_cli.cli.console import Console
 from botbox_cli.errors import BotboxError
 
 if TYPE_CHECKING:
-    from botbox_cli.bootstrap import Wiring
+    from botbox_cli.bootstrap import Recorded, Wiring
     from botbox_cli.config import Settings
 
 _URL_PASSWORD = re.compile(r"//[^/\s]*@")
@@ -38,6 +38,16 @@ class Session:
         with bootstrap.wired(self.settings, moves_money=moves_money) as wiring:
             self.console.hide([wiring.access.key, wiring.access.secret])
             yield wiring
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recorded]:
+        """Open the recorded candles alone (see `bootstrap.recorded`)."""
+        from botbox_cli import bootstrap
+        from botbox_cli.cli.warnings import show_warnings
+
+        show_warnings(self.console)
+        with bootstrap.recorded(self.settings) as recorded:
+            yield recorded
 
     def nothing_done(self, why: BotboxError, document: Mapping[str, Any]) -> int:
         """Say that another process is at this job already, which is no failure; return the exit code."""

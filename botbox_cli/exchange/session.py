@@ -141,7 +141,7 @@ def make_http(access: Access, clock: Clock) -> HTTP:
             retry_codes={-1},
             retry_delay=0,
         )
-        _silence()
+        silence()
     http.pin(clock, access.limiter)
     if access.endpoint:
         http.endpoint = access.endpoint.rstrip("/")
@@ -221,7 +221,7 @@ def _http_class() -> Any:
 _pinned_http: Any = None
 
 
-def _silence() -> None:
+def silence() -> None:
     """Take the voice of the libraries: what fails is raised, and pybit's lines may hold requests.
 
     pybit adds a handler to its logger with every session while the root logger has none.

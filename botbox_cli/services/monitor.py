@@ -44,12 +44,13 @@ class TradeError:
 
 @dataclass(slots=True)
 class MonitorResult:
-    """The document of `monitor --once`."""
+    """The document of `monitor --once`, and what the exchange showed when the pass began."""
 
     checked: int = 0
     closed: int = 0
     errors: list[TradeError] = field(default_factory=list)
     trades: list[TradeAction] = field(default_factory=list)
+    snapshot: Snapshot = field(default_factory=Snapshot)
 
 
 def monitor(desk: Desk) -> MonitorResult:
@@ -75,8 +76,22 @@ def monitor(desk: Desk) -> MonitorResult:
             result.errors.append(TradeError(e))
             result.trades += [TradeAction(t.id, t.symbol, None, "failed", e.message) for t, _ in works]
             return result
+        result.snapshot = snapshot
         for trade, work in works:
             _attend(work, trade, snapshot, result)
+    return result
+
+
+def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: float) -> MonitorResult:
+    """Look after one living trade as a pass does, at prices and orders that are known already.
+
+    A snapshot may be old: whether a stop is still there is told by its cancel, never by the list that shows it.
+    """
+    result = MonitorResult(snapshot=snapshot)
+    with ExitStack() as stack:
+        taken = _take(stack, desk, trade, Budget(desk.clock, budget_s), result)
+        if taken is not None:
+            _attend(taken[1], trade, snapshot, result)
     return result
 
 
@@ -124,7 +139,9 @@ def _snapshot(desk: Desk, trades: list[Trade], ended: list[Trade], result: Monit
     """Ask the exchange once for all trades: orders alive, recent executions, prices."""
     if not trades:
         return Snapshot()
-    alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
+    with desk.store.read(desk.account) as books:
+        resting = {o.order_link_id for o in books.orders([t.id for t in trades]) if o.is_open}
+    alive = {o.order_link_id: o for o in desk.exchange.open_orders(until=resting)}
     fills = _new_fills(desk, [*trades, *ended], result)
     quotes = desk.exchange.quotes(sorted({t.symbol for t in trades}))
     return Snapshot(alive, tuple(fills), quotes)

@@ -17,9 +17,10 @@ from botbox_cli.domain.trade import LIVING_TRADES
 from botbox_cli.errors import Conflict, Denied, StorageError
 from botbox_cli.ports import Holder
 from botbox_cli.storage import tables as t
-from botbox_cli.storage.engine import BUSY_S, Database
+from botbox_cli.storage.engine import Database
 from botbox_cli.storage.process import is_dead
 from botbox_cli.storage.rows import Fingerprint, Side, candles
+from botbox_cli.storage.sqlite_file import BUSY_S
 from botbox_cli.storage.store import SqlStore
 
 Check = Callable[[SqlStore], None]

@@ -14,9 +14,9 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_en
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from botbox_cli.errors import ConfigError, Conflict, StorageError
+from botbox_cli.storage.schema import RETIRED_HINT
+from botbox_cli.storage.sqlite_file import BUSY_S, connect
 
-BUSY_S = 12
-"""How long to wait for another process before giving up: below the 30 s that one command may take."""
 CONNECT_S = 4
 IDLE_IN_TRANSACTION_S = 60
 """A frozen process must not keep an account's books locked for ever."""
@@ -86,19 +86,7 @@ class Database:
 
     def connect_sqlite(self) -> sqlite3.Connection:
         """Return a new connection of the driver to a file that must exist."""
-        target = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(
-            target,
-            uri=self.path is not None,
-            timeout=BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        connection.execute("PRAGMA foreign_keys = ON")
-        # On macOS only this makes a sync reach the disk. It has no effect elsewhere.
-        connection.execute("PRAGMA fullfsync = ON")
-        return connection
+        return connect(self.path, BUSY_S)
 
     def _postgres_engine(self) -> Engine:
         settings = {
@@ -209,7 +197,6 @@ def _is_taken(cause: BaseException) -> bool:
 
 
 INIT_HINT = "run `botbox init`"
-RETIRED_HINT = "let DATABASE_URL name the other one, here and wherever else botbox runs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,3 +280,21 @@ class Stats(Document):
     pnl: Money
     fees: Money
     curve: list[Point]
+
+
+class Confirmation(Asked):
+    confirm: Text | None = None
+
+
+class Offer(Document):
+    action: Literal["approve", "reject"]
+    setup: Setup
+    sizing: dict[str, str] | None
+    against: list[str]
+    mode: str
+
+
+class Done(Document):
+    action: Literal["approve", "reject"]
+    setup_id: int
+    trade_id: int | None

@@ -1,4 +1,4 @@
-"""The page in a real browser: at a desk, on a phone, with the keyboard alone. Pictures are kept in build/screenshots."""
+"""The page in a real browser: at a desk, on a phone, by keyboard. Pictures are kept in build/screenshots."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ def sandbox(
         lines = {
             "BOTBOX_MODE": "testnet",
             "BYBIT_ENDPOINT": host.url,
+            "BYBIT_WS_ENDPOINT": host.url.replace("http", "ws", 1),
             "BYBIT_API_KEY": access.key,
             "BYBIT_API_SECRET": access.secret,
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.postman import ROUND_EVERY_S, post_of
 from botbox_cli.cli.session import Session, begin
 from botbox_cli.errors import ConfigError
 
@@ -86,7 +87,11 @@ def _serve(session: Session, place: Place) -> int:
         ) from e
     settings, console = session.settings, session.console
     is_armed = bootstrap.is_armed(settings)
-    with session.wired(moves_money=is_armed) as wiring, bootstrap.web_store(settings) as web:
+    with (
+        session.wired(moves_money=is_armed) as wiring,
+        bootstrap.web_store(settings) as web,
+        post_of(session, wiring, every_s=ROUND_EVERY_S),
+    ):
         listener, place = bound(place)
         with listener, ready(wiring, web, place, bootstrap.SystemClock()) as server:
             if console.as_json:
