@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from botbox_cli.bootstrap import Wiring
     from botbox_cli.ports import Stream
     from botbox_cli.services.watch import Sight
+
+SWITCH_S = 0.0005
 
 
 def watch(
@@ -44,6 +47,8 @@ def watch(
     from botbox_cli.services.watch import Sight
     from botbox_cli.services.watch_silence import Silence
 
+    # The thread that acts on a price waits for the interpreter at most so long while others compute.
+    sys.setswitchinterval(SWITCH_S)
     session = begin(ctx, as_json, env_file)
     if timeframe not in INTERVALS:
         raise UsageError(f"--timeframe {timeframe!r} is not known", f"one of {', '.join(INTERVALS)}")
@@ -54,15 +59,12 @@ def watch(
         if must_ask:
             account = f"LIVE account {settings.arm_live}"
             ask(session, [f"{account}: open trades are left at their targets until you end this"])
-        stream = getattr(wiring, "stream", Silence)() or Silence()
-        try:
-            if _wants_desk(session, plain=plain):
-                from botbox_cli.cli.desk.run import run_desk
+        stream = wiring.stream() or Silence()
+        if _wants_desk(session, plain=plain):
+            from botbox_cli.cli.desk.run import run_desk
 
-                return run_desk(session, wiring, sight, stream)
-            return _run_lines(session, wiring, sight, stream)
-        finally:
-            stream.close()
+            return run_desk(session, wiring, sight, stream)
+        return _run_lines(session, wiring, sight, stream)
 
 
 def _wants_desk(session: Session, *, plain: bool) -> bool:
