@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from botbox_cli.ports import News, Price, StreamState
 from botbox_cli.services.execute import execute
 from botbox_cli.services.propose import propose
 from botbox_cli.services.watch import Sight, Watch
+from botbox_cli.storage.candles import SqlCandles
 from tests.support.watching import InlineClerk
 from tests.support.world import START, a_world
 
@@ -127,13 +129,13 @@ class _HourOfPrices:
 
 def _memory() -> Row:
     """Return by how much this process grows over the later nine tenths of an hour of prices."""
-    symbols = [f"X{number:03}USDT" for number in range(SYMBOLS)]
+    symbols = ["BTCUSDT", *(f"X{number:03}USDT" for number in range(1, SYMBOLS))]
     with a_world(prices=dict.fromkeys(symbols, "60")) as world:
         setup = world.add_setup(symbol=symbols[0], entry="60", stop="58", tp1="62", tp2="64")
         assert execute(world.desk, setup.id).success
         stream = _HourOfPrices(symbols)
         watch = Watch(
-            lambda: world.new_desk("bench"),
+            lambda: replace(world.new_desk("bench"), candles=SqlCandles(world.store.database)),
             InlineClerk(),
             stream,
             lambda: stream.seconds,
