@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from statistics import median
 
+from bench import many
 from bench.candles import made, newest_start_ms
 from bench.measure import BOTBOX, RUNS, Row, environment, five, peak_mb, run, side_by_side, timed
 from botbox_cli.analysis.replay import ReplayTerms, replay
@@ -36,11 +36,10 @@ ROOT = Path(__file__).parents[1]
 VENUE = Venue.MAINNET
 HOUR = INTERVALS["60"]
 GRID = ("rsi_low=21:40:1", "volume_factor=0.7:1.6:0.1", "stop_atr=0.5:2.5:0.5")
-MANY = 500
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    """Measure the core, whole backtests, a sweep, and the memory of a backtest of many symbols."""
+    """Measure the core, whole backtests, a sweep, and what many symbols take."""
     path = folder / "replay.sqlite"
     _fill(path)
     home = folder / "replay-home"
@@ -53,7 +52,7 @@ def rows(folder: Path) -> Iterator[Row]:
         ratios = side_by_side([BOTBOX, "backtest"], peer, env, folder)
         yield Row("backtest from SQLite, whole process ÷ backtesting.py", ratios, 0.25, "")
     yield from _sweep(home, env, folder)
-    yield _memory(path, env, folder)
+    yield from many.rows(folder, path)
 
 
 def _fill(path: Path) -> None:
@@ -115,42 +114,6 @@ def _sweep(home: Path, env: dict[str, str], folder: Path) -> Iterator[Row]:
     peak = peak_mb([*command, *all_], env, folder) / small
     yield Row("sweep of 1,000 combinations on 2 processes", tuple(seconds), 60)
     yield Row("its greatest memory ÷ that of 100 combinations", (peak,), 1.1, "")
-
-
-def _memory(path: Path, env: dict[str, str], folder: Path) -> Row:
-    """Measure the memory on copies of the ten symbols under other names."""
-    many = folder / "many.sqlite"
-    with sqlite3.connect(path) as source, sqlite3.connect(many) as copy:
-        source.backup(copy)
-        names = list(DEFAULT_SYMBOLS)
-        ids = dict(copy.execute("SELECT symbol, id FROM instruments"))
-        columns = [
-            row[1] for row in copy.execute("PRAGMA table_info(instruments)") if row[1] not in ("id", "symbol")
-        ]
-        candle = [row[1] for row in copy.execute("PRAGMA table_info(candles)") if row[1] != "instrument_id"]
-        for number in range(MANY - len(DEFAULT_SYMBOLS)):
-            of = DEFAULT_SYMBOLS[number % len(DEFAULT_SYMBOLS)]
-            names.append(f"C{number}USDT")
-            same = ", ".join(columns)
-            new = copy.execute(
-                f"INSERT INTO instruments (symbol, {same}) SELECT ?, {same} FROM instruments WHERE id = ?",
-                (names[-1], ids[of]),
-            ).lastrowid
-            copy.execute(
-                f"INSERT INTO candles (instrument_id, {', '.join(candle)}) SELECT ?, {', '.join(candle)} FROM candles "
-                "WHERE instrument_id = ? AND timeframe IN ('60', '240')",
-                (new, ids[of]),
-            )
-            copy.execute(
-                "INSERT INTO series SELECT ?, timeframe, count, first_ms, last_ms FROM series WHERE instrument_id = ? "
-                "AND timeframe IN ('60', '240')",
-                (new, ids[of]),
-            )
-    home = folder / "many-home"
-    home.mkdir()
-    settings = {"DATABASE_URL": f"sqlite:///{many}", "BOTBOX_SYMBOLS": ",".join(names), "HOME": str(home)}
-    peak = peak_mb([BOTBOX, "backtest"], env | settings, folder)
-    return Row(f"greatest memory of a backtest of {MANY} symbols", (peak,), 400, "MB")
 
 
 def _has(python: str, module: str) -> bool:

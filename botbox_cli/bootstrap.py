@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botbox_cli.config import SECRET_NAMES, Market, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.candle import DAY_MS
+from botbox_cli.domain.hours import quiet_hours
 from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
@@ -34,7 +35,20 @@ if TYPE_CHECKING:
     from botbox_cli.exchange.paper.engine import PaperExchange
     from botbox_cli.exchange.paper.market import Market as PaperMarket
     from botbox_cli.faultpoint import Faultpoint
-    from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store, Stream
+    from botbox_cli.ports import (
+        CandleReader,
+        CandleStore,
+        Clock,
+        Exchange,
+        Holder,
+        Instruments,
+        Store,
+        Stream,
+        WebStore,
+    )
+    from botbox_cli.services.notices import Painter
+    from botbox_cli.services.post import Post
+    from botbox_cli.storage.copies import Copied
     from botbox_cli.storage.store import SqlStore
 
 PAPER_HOST = "https://paper.invalid"
@@ -116,6 +130,18 @@ class Wiring:
         note_settings(self.store, account, self.clock, shown_settings(self.settings))
         return Desk(self.store, self.candles, account, self.exchange, self.clock, policy, self.holder)
 
+    def post(self, desk: Desk, paint: Painter) -> Post:
+        """Return the post of the account. Raises ConfigError for a channel that can't be."""
+        from botbox_cli.notify.channel import open_channels
+        from botbox_cli.services.notices import Writer
+        from botbox_cli.services.post import Post
+
+        settings = self.settings
+        channels = open_channels([url.get_secret_value() for url in settings.notify or ()])
+        quiet = None if settings.quiet_hours is None else quiet_hours(settings.quiet_hours)
+        silence = timedelta(minutes=settings.silence_minutes) if settings.silence_minutes else None
+        return Post(desk, channels, Writer(desk, paint, settings.public_url), quiet, silence)
+
     def hand(self) -> Desk:
         """Return the desk of another hand in this process: it leases for itself, as another process would."""
         from botbox_cli.storage.process import current_holder
@@ -135,7 +161,7 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         StorageError: If the database is missing, out of date or out of reach.
     """
     if moves_money:
-        _refuse_unarmed(settings)
+        refuse_unarmed(settings)
     access = None if settings.mode is Mode.PAPER else Access(*settings.keys())
     faultpoint = _faultpoint(settings)
     with ExitStack() as stack:
@@ -146,6 +172,45 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         yield _wiring(settings, store, access, stack, faultpoint, moves_money=moves_money)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded, for those who only read it: no account, no key, no exchange."""
+
+    store: Instruments
+    candles: CandleReader
+    clock: Clock
+    venue: Venue
+
+
+@contextmanager
+def recorded(settings: Settings) -> Iterator[Recorded]:
+    """Open the recorded candles; a SQLite file without what only the books need, which takes longer than reading it.
+
+    Raises:
+        StorageError: If the database is missing, out of date or out of reach.
+    """
+    from botbox_cli.storage.sqlite_reader import opened
+
+    is_replay = settings.mode is Mode.PAPER and settings.market is Market.REPLAY
+    with ExitStack() as stack:
+        clock: Clock = SystemClock()
+        # A replay's clock lies in its account's file, whose name may take the books to find.
+        reader = None if is_replay else opened(settings.database_url)
+        if reader is not None:
+            stack.callback(reader.close)
+            yield Recorded(reader, reader, clock, venue_of(settings))
+            return
+        from botbox_cli.storage.candles import SqlCandles
+
+        store = open_store(settings)
+        stack.callback(store.close)
+        if is_replay:
+            path = paper_file(settings, store)
+            _paper_access(path)
+            clock = _replay_clock(path, stack)
+        yield Recorded(store, SqlCandles(store.database), clock, venue_of(settings))
+
+
 def open_store(settings: Settings) -> SqlStore:
     """Return the database. Raises StorageError if it is missing, out of date or out of reach."""
     from botbox_cli.storage.store import SqlStore
@@ -153,11 +218,49 @@ def open_store(settings: Settings) -> SqlStore:
     return SqlStore(settings.database_url)
 
 
+@contextmanager
+def web_store(settings: Settings) -> Iterator[WebStore]:
+    """Open what the web server keeps in the database. Raises StorageError."""
+    from botbox_cli.storage.web import SqlWebStore
+
+    with closing(open_store(settings)) as store, closing(SqlWebStore(store.database)) as web:
+        yield web
+
+
 def migrate(settings: Settings) -> bool:
     """Make the database or bring it up to date; tell whether anything changed. Raises StorageError."""
     from botbox_cli.storage.migrate import upgrade
 
     return upgrade(settings.database_url)
+
+
+def backup(settings: Settings, target: Path, now: datetime) -> Copied:
+    """Write a verified backup to the file `target`, or into the folder of that name. Raises Denied, StorageError."""
+    from botbox_cli.services.safekeeping import check_logs
+    from botbox_cli.storage.backup import backup, file_for
+
+    return backup(
+        settings.database_url, file_for(settings.database_url, target, now), _paper_files, check_logs
+    )
+
+
+def restore(settings: Settings, file: Path, clock: Clock, *, force: bool) -> Copied:
+    """Put a backup in the place of the database, with new entries halted. Raises Denied, Conflict, StorageError."""
+    from functools import partial
+
+    from botbox_cli.services.safekeeping import check_logs, halt_all
+    from botbox_cli.storage.restore import restore
+
+    prepare = partial(halt_all, clock=clock, reason=f"restored from {file.name}")
+    return restore(settings.database_url, file, _paper_files, check_logs, prepare, clock.now(), force=force)
+
+
+def move(settings: Settings, to_url: str, now: datetime) -> Copied:
+    """Take the database over to another and close the old one. Raises Denied, Conflict, StorageError."""
+    from botbox_cli.services.safekeeping import check_logs
+    from botbox_cli.storage.move import move
+
+    return move(settings.database_url, to_url, _paper_files, check_logs, now)
 
 
 def database_name(settings: Settings) -> str:
@@ -211,10 +314,14 @@ def venue_of(settings: Settings) -> Venue:
 
 def paper_file(settings: Settings, store: SqlStore) -> Path:
     """Return the paper exchange's own file: beside a SQLite database, else in the data directory."""
-    path = store.database.path
-    if path is None:
-        return data_dir() / f"paper-{store.installation}-{settings.market}.sqlite"
-    return path.with_name(f"{path.stem}-paper-{settings.market}.sqlite")
+    return _paper_files(store.database.path, store.installation)[settings.market]
+
+
+def _paper_files(database: Path | None, installation: str) -> dict[str, Path]:
+    """Return the files of both paper accounts, by market; `database` is None for PostgreSQL."""
+    if database is None:
+        return {m: data_dir() / f"paper-{installation}-{m}.sqlite" for m in Market}
+    return {m: database.with_name(f"{database.stem}-paper-{m}.sqlite") for m in Market}
 
 
 def _faultpoint(settings: Settings) -> Faultpoint | None:
@@ -389,8 +496,14 @@ def _replay_clock(path: Path, stack: ExitStack, start: datetime = REPLAY_START) 
     return clock
 
 
-def _refuse_unarmed(settings: Settings) -> None:
-    if settings.mode is Mode.LIVE and settings.arm_live is None:
+def is_armed(settings: Settings) -> bool:
+    """Tell whether money may move: always but in live mode, where BOTBOX_ARM_LIVE must say so."""
+    return settings.mode is not Mode.LIVE or settings.arm_live is not None
+
+
+def refuse_unarmed(settings: Settings) -> None:
+    """Raise ConfigError where real money would move without BOTBOX_ARM_LIVE."""
+    if not is_armed(settings):
         raise ConfigError(
             "BOTBOX_ARM_LIVE is not set, and nothing moves real money without it",
             "set it to the account's user id, which `botbox doctor` shows",

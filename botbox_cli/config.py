@@ -22,13 +22,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from botbox_cli.domain.account import Mode
 from botbox_cli.domain.candle import INTERVALS
+from botbox_cli.domain.hours import quiet_hours
 from botbox_cli.domain.number import HUNDRED, ONE, ZERO, decimal_of, plain
 from botbox_cli.errors import ConfigError
 
 ENV_FILE_NAME = ".dev.vars"
 APP_NAME = "botbox"
 KEY_NAMES = ("BYBIT_API_KEY", "BYBIT_API_SECRET")
-SECRET_NAMES = (*KEY_NAMES, "DATABASE_URL")
+SECRET_NAMES = (*KEY_NAMES, "DATABASE_URL", "BOTBOX_NOTIFY")
 """Settings whose values are never shown."""
 
 DEFAULT_SYMBOLS = (
@@ -75,6 +76,9 @@ MODE_STREAMS = {
 # Deliberately narrower than what URL parsers take: no user info, path, query or odd spelling of an address, so that
 # this check and the HTTP client can't read two hosts in one text.
 _BASE_URL = re.compile(r"(https?|wss?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_PUBLIC_URL = re.compile(
+    r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?:/[\w./-]*)?", re.IGNORECASE
+)
 _PASSWORD = re.compile(r"//[^/@]*?:([^/@]+)@")
 _SYMBOL = re.compile(r"[A-Z0-9]{4,24}")
 
@@ -178,6 +182,67 @@ def _database_url(value: object) -> str:
     return text
 
 
+def _channels(value: object) -> tuple[SecretStr, ...]:
+    urls = value.replace(",", " ").split() if isinstance(value, str) else []
+    if not urls or not all(re.fullmatch(r"[a-z][a-z0-9+.-]*://[!-~]+", url, re.IGNORECASE) for url in urls):
+        raise ValueError("Apprise URLs such as ntfy://topic or mailto://…, separated by blanks or commas")
+    return tuple(SecretStr(url) for url in dict.fromkeys(urls))
+
+
+def _hours(value: object) -> str:
+    text = " ".join(str(value).split())
+    try:
+        quiet_hours(text)
+    except ValueError:
+        raise ValueError("a span such as 22:00-07:00, or with a zone: 22:00-07:00 Europe/Berlin") from None
+    return text
+
+
+def _public_url(value: object) -> str:
+    text = str(value).strip()
+    match = _PUBLIC_URL.fullmatch(text)
+    if match is None or (match[1].lower() == "http" and not is_loopback(match[2])):
+        raise ValueError("where `botbox serve` is reached from outside: https://desk.example")
+    return text.rstrip("/")
+
+
+_AGE = re.compile(r"([1-9][0-9]{0,4})([dwy])")
+_DAYS = {"d": 1, "w": 7, "y": 365}
+
+
+def _retention(value: object) -> str:
+    """Return ages by interval, such as `1=90d,60=2y`, one age for all, or `all`: in lower case, without blanks."""
+    text = "".join(str(value).split())
+    wanted = ValueError("all, an age such as 2y, 26w or 90d, or ages by interval such as 1=90d,60=2y")
+    if text.lower() == "all":
+        return "all"
+    for part in text.split(","):
+        interval, _, age = part.rpartition("=")
+        if not _AGE.fullmatch(age.lower()) or (interval and interval.upper() not in INTERVALS):
+            raise wanted
+        if not interval and "," in text:
+            raise wanted
+    return text
+
+
+def retention_days(text: str, interval: str) -> int | None:
+    """Return for how many days candles of an interval are kept (None: for ever), of a BOTBOX_CANDLE_RETENTION."""
+    for part in text.split(","):
+        name, _, age = part.rpartition("=")
+        if age != "all" and name.upper() in ("", interval):
+            match = _AGE.fullmatch(age.lower())
+            assert match is not None
+            return int(match[1]) * _DAYS[match[2]]
+    return None
+
+
+def _log_file(value: object) -> Path:
+    path = Path(str(value).strip()).expanduser()
+    if not path.name or path.is_dir():
+        raise ValueError("a file's path")
+    return path
+
+
 def _user_id(value: object) -> str:
     text = str(value).strip()
     if not re.fullmatch(r"[0-9]{1,20}", text):
@@ -201,6 +266,9 @@ _Region = Annotated[str, BeforeValidator(_one_of(*REGION_HOSTS))]
 _Rest = Annotated[str, BeforeValidator(_base_url("http", "https"))]
 _Stream = Annotated[str, BeforeValidator(_base_url("ws", "wss"))]
 _Database = Annotated[SecretStr, BeforeValidator(_database_url)]
+_Channels = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_channels)]
+_Hours = Annotated[str, BeforeValidator(_hours)]
+_PublicUrl = Annotated[str, BeforeValidator(_public_url)]
 _Symbols = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_symbols)]
 _Timeframes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_timeframes)]
 _Money = Annotated[Decimal, BeforeValidator(_number(ZERO, Decimal(10) ** 12, above_low=True))]
@@ -211,6 +279,11 @@ _Slippage = Annotated[Decimal, BeforeValidator(_slippage)]
 _Fraction = Annotated[Decimal, BeforeValidator(_number(ZERO, ONE, above_low=True))]
 _Positions = Annotated[int, BeforeValidator(_count(1))]
 _Streak = Annotated[int, BeforeValidator(_count(0))]
+_Retention = Annotated[str, BeforeValidator(_retention)]
+_LogFile = Annotated[Path, BeforeValidator(_log_file)]
+_LogFormat = Annotated[str, BeforeValidator(_one_of("json", "text"))]
+_LogMax = Annotated[int, BeforeValidator(_count(1))]
+_LogKeep = Annotated[int, BeforeValidator(_count(0))]
 _Shorts = Annotated[str, BeforeValidator(_one_of("off", "margin"))]
 _OnStopFailure = Annotated[str, BeforeValidator(_one_of("alert", "close"))]
 
@@ -255,6 +328,15 @@ class Settings(BaseSettings):
     max_day_loss_percent: _Brake = _named("BOTBOX_MAX_DAY_LOSS_PERCENT", ZERO)
     max_loss_streak: _Streak = _named("BOTBOX_MAX_LOSS_STREAK", 0)
     max_open_risk_percent: _Brake = _named("BOTBOX_MAX_OPEN_RISK_PERCENT", ZERO)
+    notify: _Channels | None = _named("BOTBOX_NOTIFY", None)
+    quiet_hours: _Hours | None = _named("BOTBOX_QUIET_HOURS", None)
+    silence_minutes: _Streak = _named("BOTBOX_NOTIFY_SILENCE_MINUTES", 30)
+    public_url: _PublicUrl | None = _named("BOTBOX_PUBLIC_URL", None)
+    candle_retention: _Retention = _named("BOTBOX_CANDLE_RETENTION", "all")
+    log_file: _LogFile | None = _named("BOTBOX_LOG_FILE", None)
+    log_format: _LogFormat = _named("BOTBOX_LOG_FORMAT", "json")
+    log_max_mb: _LogMax = _named("BOTBOX_LOG_MAX_MB", 10)
+    log_keep: _LogKeep = _named("BOTBOX_LOG_KEEP", 5)
 
     @model_validator(mode="before")
     @classmethod
@@ -300,8 +382,9 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed: the key, its secret, and the database's password."""
-        texts = [s.get_secret_value() for s in (self.api_key, self.api_secret) if s is not None]
+        """What must never be printed: the key, its secret, the database's password, and where messages go."""
+        hidden = (self.api_key, self.api_secret, *(self.notify or ()))
+        texts = [s.get_secret_value() for s in hidden if s is not None]
         password = _PASSWORD.search(self.database_url)
         if password is not None:
             texts += [password[1], unquote(password[1])]
@@ -324,6 +407,22 @@ class Settings(BaseSettings):
 
 NAMES = tuple(str(field.validation_alias) for field in Settings.model_fields.values())
 """The names of all settings, as people write them."""
+
+
+def other_database(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a database's URL as DATABASE_URL would take it, and what of it must never be shown. Raises ConfigError."""
+    try:
+        url = _database_url(text)
+    except ValueError as e:
+        raise ConfigError(f"this is no database's URL: it must be {e}", "see docs/settings.md") from None
+    password = _PASSWORD.search(url)
+    return url, () if password is None else (password[1], unquote(password[1]))
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as it may be shown."""
+    password = _PASSWORD.search(url)
+    return url if password is None else url.replace(f":{password[1]}@", ":***@", 1)
 
 
 def data_dir() -> Path:
@@ -409,7 +508,8 @@ def exposed(path: Path | None) -> str | None:
     if not mode & 0o077:
         return None
     values = read_env_file(path)
-    if not (any(values.get(name) for name in KEY_NAMES) or _PASSWORD.search(values.get("DATABASE_URL", ""))):
+    hidden = (*KEY_NAMES, "BOTBOX_NOTIFY")
+    if not (any(values.get(name) for name in hidden) or _PASSWORD.search(values.get("DATABASE_URL", ""))):
         return None
     return f"{path} holds a secret and is open to others (mode {mode:04o}): run `chmod 600 {path}`"
 

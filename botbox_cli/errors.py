@@ -57,6 +57,10 @@ class Conflict(BotboxError):
     exit_code = 4
 
 
+SHORT_OF_COINS = frozenset({110004, 110007, 110012, 110045, 170033, 170131})
+"""Bybit's codes for an order that wants more than the account has."""
+
+
 class ExchangeRejected(BotboxError):
     """The exchange said no to this request, for good. `ret_code` is Bybit's."""
 
@@ -73,6 +77,11 @@ class ExchangeRejected(BotboxError):
     ) -> None:
         super().__init__(message, hint, code=code)
         self.ret_code = ret_code
+
+    @property
+    def is_short_of_coins(self) -> bool:
+        """Tell whether the account has less than the order wanted."""
+        return self.ret_code in SHORT_OF_COINS
 
 
 class DuplicateOrder(ExchangeRejected):
@@ -132,6 +141,14 @@ class StorageError(BotboxError):
 
     code = "storage"
     exit_code = 9
+
+
+class NotTold(BotboxError):
+    """A message could not be delivered. It is tried again later; nothing else depends on it."""
+
+    code = "not_told"
+    exit_code = 6
+    retryable = True
 
 
 class StopMissing(BotboxError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,8 +132,11 @@ class Exchange(Protocol):
         """Look for one order: realtime, then history, then executions (from `since` on)."""
         ...
 
-    def open_orders(self) -> list[OrderReport]:
-        """Return all orders alive on the exchange (all kinds, all symbols), ours and others."""
+    def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:
+        """Return all orders alive on the exchange (all kinds, all symbols), ours and others.
+
+        `until`: link ids; the list may end early, once all of these are in it.
+        """
         ...
 
     def order_fills(
@@ -244,12 +247,22 @@ class Series:
     last_ms: int
 
 
-class CandleStore(Protocol):
-    """Candles of a venue: columns in, columns out."""
+class CandleReader(Protocol):
+    """Candles of a venue, to be read."""
 
     def series(self, venue: Venue) -> list[Series]:
         """Return every stored series, in one query."""
         ...
+
+    def between(
+        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
+    ) -> tuple[CandleBatch, Indicators]:
+        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
+        ...
+
+
+class CandleStore(CandleReader, Protocol):
+    """Candles of a venue: columns in, columns out."""
 
     def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
         """Return all stored opening times (int64 ms), oldest first."""
@@ -266,16 +279,14 @@ class CandleStore(Protocol):
         """Store candles with their indicators in one statement; return how many of them were new."""
         ...
 
+    def prune(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        """Delete the candles of a series that opened before `before_ms`, which counts as a change of it; how many."""
+        ...
+
     def tail(
         self, venue: Venue, symbol: str, interval: Interval, limit: int
     ) -> tuple[CandleBatch, Indicators]:
         """Return the newest `limit` stored candles, oldest first."""
-        ...
-
-    def between(
-        self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
-    ) -> tuple[CandleBatch, Indicators]:
-        """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
         ...
 
     def between_many(
@@ -478,7 +489,36 @@ class Holder:
     """Random, so that two leases of one process are told apart."""
 
 
-class Store(Protocol):
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person is told. `picture` is a PNG; an urgent message does not wait for quiet hours to end."""
+
+    title: str
+    body: str
+    is_urgent: bool = False
+    picture: bytes | None = None
+
+
+class Channel(Protocol):
+    """One way to the person: a phone, a chat, a mailbox."""
+
+    name: str
+    """By what it is remembered: the same for the same address, and telling nothing of it."""
+
+    def tell(self, message: Message) -> None:
+        """Send a message. Raises NotTold."""
+        ...
+
+
+class Instruments(Protocol):
+    """The rules of pairs, to be read."""
+
+    def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
+        """Return the rules of a pair, or None while they have not been recorded."""
+        ...
+
+
+class Store(Instruments, Protocol):
     """The database. No transaction is ever held across a request to the exchange."""
 
     installation: str
@@ -513,11 +553,65 @@ class Store(Protocol):
     # -- instruments and candles of a venue
     def save_instruments(self, venue: Venue, instruments: Iterable[Instrument], now: datetime) -> None: ...
 
-    def instrument(self, venue: Venue, symbol: str) -> Instrument | None: ...
-
     # -- jobs
     def start_job(self, job: str, now: datetime) -> int: ...
 
     def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None: ...
 
     def last_job(self, job: str) -> JobRun | None: ...
+
+    def prune_jobs(self, before: datetime, *, keep: int) -> int:
+        """Delete passes that began before `before`, but none of the newest `keep`; return how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """A browser that has logged in; `digest` is the hash of its cookie."""
+
+    digest: str
+    client: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class WebStore(Protocol):
+    """What the web server keeps beside the books, and how it sees that anything in the database has changed."""
+
+    def stamp(self) -> str:
+        """Return a text that is another one after every commit of anybody; it may be when nothing has changed.
+
+        Whatever is read after it was taken is at least as new as it says.
+        """
+        ...
+
+    def token_digest(self) -> str | None:
+        """Return the hash of the login token; None while there is none."""
+        ...
+
+    def add_token(self, digest: str, now: datetime) -> bool:
+        """Store the hash of the first token; False if there is one."""
+        ...
+
+    def replace_token(self, digest: str, now: datetime) -> None:
+        """Store the hash of another token, and end all sessions."""
+        ...
+
+    def add_session(self, session: WebSession) -> None:
+        """Store a session, and drop those that have expired by its beginning."""
+        ...
+
+    def session(self, digest: str) -> WebSession | None: ...
+
+    def end_session(self, digest: str) -> None: ...
+
+    def failures(self, client: str, since: datetime) -> tuple[int, int, datetime | None]:
+        """Return how often this client, and everybody together, failed to log in; and the oldest of these counts'
+        beginning. Counts that began before `since` are over."""
+        ...
+
+    def add_failure(self, client: str, now: datetime, since: datetime) -> None:
+        """Count one more, anew where the count began before `since`; such counts of others are dropped."""
+        ...
+
+    def forget_failures(self, client: str) -> None: ...

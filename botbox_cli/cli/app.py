@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from botbox_cli import __version__
+from botbox_cli import __version__, journal
 from botbox_cli.cli.commands import COMMANDS, load
 from botbox_cli.cli.console import Console
 from botbox_cli.cli.exit_codes import ExitCode, table_of_codes
@@ -96,6 +96,7 @@ class Program(TyperGroup):
         console = extra.pop("obj", None) or Console.of_process()
         # Arguments may be wrong before any option was read, and the complaint takes the asked form.
         console.as_json = "--json" in given
+        console.arguments = given
 
         def command() -> Any:
             return super(Program, self).main(
@@ -103,6 +104,7 @@ class Program(TyperGroup):
             )
 
         code = guarded(command, console, given)
+        journal.stop(code)
         console.flush()
         if standalone_mode:
             sys.exit(code)

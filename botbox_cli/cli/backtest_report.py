@@ -1,12 +1,11 @@
-"""A backtest for people, for scripts, as CSV and as one HTML file. Figures are rounded where they are shown."""
+"""A backtest for people, for scripts and as CSV. Figures are rounded where they are shown."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from html import escape
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -138,7 +137,7 @@ def write_csv(path: Path, reports: Sequence[Report]) -> None:
 
 # -- text
 
-_FIGURES = (
+FIGURES = (
     Column("stretch"),
     Column("trades", right=True),
     Column("hit_rate_percent", right=True, label="hit %"),
@@ -148,7 +147,7 @@ _FIGURES = (
     Column("profit_factor", 2, right=True),
     Column("max_drawdown_r", 3, right=True, label="drawdown R"),
     Column("worst_run", 3, right=True),
-    Column("total_r", 2, right=True, signed=True),
+    Column("total_r", 2, right=True, signed=True, label="total R"),
 )
 
 
@@ -163,8 +162,8 @@ def show(console: Console, result: Backtest) -> None:
         _figures(
             console,
             [
-                (f"{number} in sample {_days(fold.in_sample)}", fold.in_sample.summary),
-                (f"{number} out of sample {_days(fold.out_of_sample)}", fold.out_of_sample.summary),
+                (f"{number} in sample {days(fold.in_sample)}", fold.in_sample.summary),
+                (f"{number} out of sample {days(fold.out_of_sample)}", fold.out_of_sample.summary),
             ],
         )
     if result.out_of_sample is not None:
@@ -191,8 +190,8 @@ def _show_report(console: Console, report: Report, title: str) -> None:
         ("rule", title),
         ("period", f"{report.start:%Y-%m-%d %H:%M} to {report.end:%Y-%m-%d %H:%M} UTC"),
         ("setups", f"{report.setups}"),
-        ("not_entered", _counts(report.refused)),
-        ("unfinished", _counts(report.unfinished)),
+        ("not_entered", counts(report.refused)),
+        ("unfinished", counts(report.unfinished)),
         ("trades", f"{s.n}"),
         ("hit_rate", _rate(s)),
         ("expectancy", _mean(s)),
@@ -200,8 +199,8 @@ def _show_report(console: Console, report: Report, title: str) -> None:
         ("drawdown", f"{s.max_drawdown_r:.2f} R, {report.max_drawdown:.1%} of equity"),
         ("worst_run", f"{s.worst_run} losses in a row"),
         ("exposure", f"{report.exposure:.1%} of the time"),
-        ("mae", _excursions(report.mae)),
-        ("mfe", _excursions(report.mfe)),
+        ("mae", excursions(report.mae)),
+        ("mfe", excursions(report.mfe)),
         ("equity", f"{report.balance:.2f} to {report.final_equity:.2f}, {report.fees:.2f} of fees paid"),
     )
     for name, text in facts:
@@ -223,7 +222,7 @@ def _show_report(console: Console, report: Report, title: str) -> None:
 
 
 def _figures(console: Console, rows: Sequence[tuple[str, Summary]], name: str = "stretch") -> None:
-    columns = (Column(name), *_FIGURES[1:])
+    columns = (Column(name), *FIGURES[1:])
     console.table(columns, [figures_of(label, s) for label, s in rows])
 
 
@@ -272,16 +271,16 @@ def _signed(value: float | None) -> str:
     return "" if value is None else f"{value:+.2f}"
 
 
-def _counts(counts: dict[str, int]) -> str:
+def counts(counts: dict[str, int]) -> str:
     listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in listed) or "none"
 
 
-def _excursions(medians: tuple[float, float] | None) -> str:
+def excursions(medians: tuple[float, float] | None) -> str:
     return "" if medians is None else f"median {medians[0]:+.2f} R of winners, {medians[1]:+.2f} R of losers"
 
 
-def _days(report: Report) -> str:
+def days(report: Report) -> str:
     return f"{report.start:%Y-%m-%d} to {report.end:%Y-%m-%d}"
 
 
@@ -294,98 +293,3 @@ def histogram_of(report: Report) -> list[tuple[str, int]]:
     filled = np.flatnonzero(counts)
     shown = range(int(filled[0]), int(filled[-1]) + 1)
     return [(f"{edges[i]:+.1f}", int(counts[i])) for i in shown]
-
-
-# -- HTML
-
-_SCRIPT = """
-const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-const options = {autoSize: true, layout: {background: {color: 'transparent'}, textColor: dark ? '#ccc' : '#333'},
-  grid: {vertLines: {visible: false}, horzLines: {color: '#8882'}}, timeScale: {timeVisible: true}};
-for (const part of DATA.parts) {
-  if (part.equity.length) {
-    const chart = LightweightCharts.createChart(document.getElementById(part.id + '-equity'), options);
-    chart.addSeries(LightweightCharts.AreaSeries, {lineWidth: 2}).setData(part.equity);
-    chart.timeScale().fitContent();
-  }
-  if (part.bins.length) {
-    const bars = LightweightCharts.createOptionsChart(document.getElementById(part.id + '-r'), {...options,
-      localization: {precision: 1}, rightPriceScale: {scaleMargins: {top: 0.1, bottom: 0}}});
-    bars.addSeries(LightweightCharts.HistogramSeries, {priceFormat: {type: 'volume'}}).setData(part.bins);
-    bars.timeScale().fitContent();
-  }
-}
-"""
-
-
-def write_html(path: Path, result: Backtest) -> None:
-    """Write the one HTML file. Raises UsageError if it can't be written."""
-    parts = list(_parts(result))
-    body = [f'<p class="note">{escape(_model(result))}</p>']
-    body += [f"<p>{escape(text)}</p>" for text in _notes(result)]
-    if result.folds:
-        rows = []
-        for number, fold in enumerate(result.folds, 1):
-            rows.append((*figures_of(f"{number} in sample", fold.in_sample.summary), fold.rule))
-            rows.append((*figures_of(f"{number} out of sample", fold.out_of_sample.summary), fold.rule))
-        body.append("<h2>Steps: never one number over both samples</h2>")
-        body.append(html.table([*_headings("step"), "rule"], rows))
-    for number, (name, report) in enumerate(parts):
-        body += _section(f"part{number}", name, report)
-    data = {"parts": [_drawn(f"part{n}", report) for n, (_, report) in enumerate(parts)]}
-    title = f"Backtest of {result.rule}, {result.timeframe}"
-    html.save(path, html.page(title, "\n".join(body), data, _SCRIPT), "--html")
-
-
-def _parts(result: Backtest) -> Iterator[tuple[str, Report]]:
-    if result.report is not None:
-        yield "All trades", result.report
-    if result.out_of_sample is not None:
-        yield "Out of sample", result.out_of_sample
-
-
-def _model(result: Backtest) -> str:
-    t = result.terms
-    return (
-        f"Entry at the open {t.delay} candle(s) after the signal, fee {t.fee_rate:.3%} and slippage {t.slippage:.3%} a "
-        f"fill, {t.tp1_fraction:.0%} closed at TP1, stop before target within a candle."
-    )
-
-
-def _notes(result: Backtest) -> Iterator[str]:
-    for symbol, why in result.skipped:
-        yield f"{symbol} is left out: {why}."
-    for c in result.coverage:
-        if c.missing:
-            yield f"{c.symbol}: {c.missing} candles lack in {len(c.gaps)} gaps; none is bridged."
-
-
-def _section(id_: str, name: str, report: Report) -> Iterator[str]:
-    s = report.summary
-    yield f"<h2>{escape(name)}: {escape(_days(report))}</h2>"
-    yield html.table(_headings(""), [figures_of("all", s)])
-    yield (
-        f"<p>{report.setups} setups; not entered: {escape(_counts(report.refused))}; unfinished: "
-        f"{escape(_counts(report.unfinished))}. Equity {report.balance:.2f} to {report.final_equity:.2f}, deepest fall "
-        f"{report.max_drawdown:.1%}, exposure {report.exposure:.1%}. MAE {escape(_excursions(report.mae))}; MFE "
-        f"{escape(_excursions(report.mfe))}.</p>"
-    )
-    if report.equity:
-        yield f'<h2>Equity</h2><div class="chart" id="{id_}-equity"></div>'
-        yield f'<h2>Trades by R</h2><div class="chart" id="{id_}-r"></div>'
-    for group, groups in report.groups.items():
-        if groups:
-            yield f"<h2>By {escape(group)}</h2>"
-            yield html.table(_headings(group), [figures_of(g.name, g.summary) for g in groups])
-
-
-def _headings(first: str) -> list[str]:
-    return [first, *((c.label or c.name).replace("_", " ") for c in _FIGURES[1:])]
-
-
-def _drawn(id_: str, report: Report) -> dict[str, Any]:
-    equity = {int(report.start.timestamp()): float(report.balance)}
-    equity |= {int(at.timestamp()): round(float(value), 2) for at, value in report.equity}
-    bins = [{"time": float(label), "value": count} for label, count in histogram_of(report)]
-    points = [{"time": at, "value": value} for at, value in sorted(equity.items())]
-    return {"id": id_, "equity": points if report.equity else [], "bins": bins}

@@ -31,7 +31,11 @@ def chart_data(drawing: Drawing) -> dict[str, Any]:
             for t, v, o, c in zip(times, candles.volume.tolist(), prices[0], prices[3], strict=True)
         ],
         "bands": [_line(times, getattr(seen, name).tolist()) for name in BANDS],
-        "rsi": _line(times, seen.rsi.tolist()),
+        # With a place for each candle, so that both panels move by the same count.
+        "rsi": [
+            {"time": t} if math.isnan(v) else {"time": t, "value": v}
+            for t, v in zip(times, seen.rsi.tolist(), strict=True)
+        ],
         "levels": [{"name": name, "price": float(price)} for name, price in drawing.levels],
         "marks": [
             {
@@ -71,17 +75,20 @@ SCRIPT = """
     autoSize: true,
     layout: { background: { color: "transparent" }, textColor: dark ? "#ddd" : "#222" },
     grid: { vertLines: { color: "#8882" }, horzLines: { color: "#8882" } },
-    timeScale: { timeVisible: true, secondsVisible: false },
+    // Room for the names of levels, which would cover the newest candles and their marks.
+    timeScale: { timeVisible: true, secondsVisible: false, rightOffsetPixels: 96 },
+    rightPriceScale: { minimumWidth: 76 },
   };
   const format = { type: "price", precision: d.digits, minMove: Math.pow(10, -d.digits) };
   const chart = L.createChart(document.getElementById("price"), look);
-  const series = chart.addSeries(L.CandlestickSeries, { priceFormat: format });
+  const series = chart.addSeries(L.CandlestickSeries, { priceFormat: format, priceLineVisible: false });
   series.setData(d.candles);
   const thin = { lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
   for (const band of d.bands) {
     chart.addSeries(L.LineSeries, { ...thin, color: "#8a8a8a", priceFormat: format }).setData(band);
   }
-  const volume = chart.addSeries(L.HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" } });
+  const volume = chart.addSeries(L.HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" },
+    priceLineVisible: false, lastValueVisible: false });
   volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
   volume.setData(d.volume);
   const colours = { entry: "#2962ff", stop: "#ef5350" };
@@ -91,16 +98,17 @@ SCRIPT = """
   }
   L.createSeriesMarkers(series, d.marks.map((m) => ({
     time: m.time, text: m.text, color: m.fill ? (m.buy ? "#26a69a" : "#ef5350") : "#f5a623",
-    position: m.buy ? "belowBar" : "aboveBar", shape: m.fill ? (m.buy ? "arrowUp" : "arrowDown") : "circle",
+    position: m.buy === m.fill ? "belowBar" : "aboveBar", shape: m.fill ? (m.buy ? "arrowUp" : "arrowDown") : "circle",
   })));
   const below = L.createChart(document.getElementById("rsi"), look);
-  const rsi = below.addSeries(L.LineSeries, { lineWidth: 1, color: "#7e57c2", title: "RSI" });
+  const rsi = below.addSeries(L.LineSeries, { lineWidth: 1, color: "#7e57c2", title: "RSI",
+    priceLineVisible: false });
   rsi.setData(d.rsi);
   for (const bound of [35, 65]) {
     rsi.createPriceLine({ price: bound, color: "#8888", lineWidth: 1, lineStyle: 2, axisLabelVisible: true });
   }
   chart.timeScale().fitContent();
   below.timeScale().fitContent();
-  chart.timeScale().subscribeVisibleTimeRangeChange((r) => r && below.timeScale().setVisibleRange(r));
+  chart.timeScale().subscribeVisibleLogicalRangeChange((r) => r && below.timeScale().setVisibleLogicalRange(r));
 }
 """

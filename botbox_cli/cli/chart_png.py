@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from botbox_cli.domain.candle import from_ms, to_ms
+from botbox_cli.domain.candle import from_ms
 from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, UsageError
 
@@ -30,6 +31,17 @@ RSI_BOUNDS = (35.0, 65.0)
 
 def save_png(path: Path, drawing: Drawing) -> None:
     """Write the chart. Raises ConfigError without Pillow, UsageError where the file can't be written."""
+    data = png(drawing)
+    try:
+        path.write_bytes(data)
+    except OSError as e:
+        raise UsageError(
+            f"--png {path} can't be written: {e.strerror or e}", "name a file in a directory that exists"
+        ) from e
+
+
+def png(drawing: Drawing) -> bytes:
+    """Return the chart. Raises ConfigError without Pillow."""
     try:
         from PIL import Image, ImageDraw
     except ImportError as e:
@@ -40,12 +52,9 @@ def save_png(path: Path, drawing: Drawing) -> None:
         ) from e
     image = Image.new("RGB", (WIDTH, HEIGHT), BACK)
     _Picture(ImageDraw.Draw(image), drawing).paint()
-    try:
-        image.save(path, "PNG")
-    except OSError as e:
-        raise UsageError(
-            f"--png {path} can't be written: {e.strerror or e}", "name a file in a directory that exists"
-        ) from e
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
 
 
 class _Picture:
@@ -107,10 +116,9 @@ class _Picture:
             self._text(WIDTH - RIGHT + 8, label - 8, f"{name} {plain(price)}", colour)
 
     def _marks(self, y: Callable[[float], float]) -> None:
-        open_ms = self._drawing.candles.open_ms
         for mark in self._drawing.marks:
-            column = int(np.searchsorted(open_ms, to_ms(mark.at), side="right")) - 1
-            if column < 0 or to_ms(mark.at) >= int(open_ms[column]) + self._drawing.interval.length_ms:
+            column = self._drawing.column_of(mark.at)
+            if column is None:
                 continue
             x, at = self._x(column), y(float(mark.price))
             if mark.is_fill:
@@ -130,7 +138,7 @@ class _Picture:
             x, height = self._x(column), (VOLUME_BOTTOM - top) * value / greatest
             corners = [(x - half, VOLUME_BOTTOM - height), (x + half, VOLUME_BOTTOM)]
             self._brush.rectangle(corners, fill="#a8dad5" if up else "#f8bab9")
-        self._text(WIDTH - RIGHT + 8, top, f"volume {greatest:.4g}", SOFT)
+        self._text(WIDTH - RIGHT + 8, top, f"volume {greatest:,.{0 if greatest >= 100 else 2}f}", SOFT)
 
     def _rsi(self) -> None:
         y = _scale(0.0, 100.0, VOLUME_BOTTOM + GAP, RSI_BOTTOM)

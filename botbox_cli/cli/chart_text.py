@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 
 from botbox_cli.analysis.columns import Column
-from botbox_cli.domain.candle import from_ms, to_ms
+from botbox_cli.domain.candle import from_ms
 from botbox_cli.domain.number import plain
 from botbox_cli.services.charting import Drawing
 
@@ -130,7 +130,7 @@ def _price_panel(
         body = signs.up if way == "up" else signs.down
         for row in range(scale.row(max(open_, close)), scale.row(min(open_, close)) + 1):
             grid.put(row, column, body, way)
-    _put_marks(grid, drawing, candles.open_ms[shown], scale, signs)
+    _put_marks(grid, drawing, shown.start, scale, signs)
     beside = _beside(names, [scale.row(p) for p in prices], width - SCALE - count)
     lines = []
     for row in range(PRICE_ROWS):
@@ -139,12 +139,12 @@ def _price_panel(
     return lines
 
 
-def _put_marks(grid: Grid, drawing: Drawing, open_ms: Column, scale: _Scale, signs: Signs) -> None:
+def _put_marks(grid: Grid, drawing: Drawing, first: int, scale: _Scale, signs: Signs) -> None:
     """Put fills into their candles, at their prices: a buy points up, a sale down; a setup is a diamond."""
     for mark in drawing.marks:
-        column = int(np.searchsorted(open_ms, to_ms(mark.at), side="right")) - 1
+        column = drawing.column_of(mark.at, first)
         sign = signs.setup if not mark.is_fill else signs.buy if mark.is_buy else signs.sell
-        if column >= 0 and to_ms(mark.at) < int(open_ms[column]) + drawing.interval.length_ms:
+        if column is not None:
             grid.put(scale.row(float(mark.price)), column, sign, "mark")
 
 

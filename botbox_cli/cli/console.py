@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from botbox_cli import journal
 from botbox_cli.documents import SCHEMA, error_document, iso
 from botbox_cli.errors import BotboxError, UsageError
 
@@ -51,6 +52,8 @@ class Console:
     colour_err: bool = False
     can_ask: bool = False
     as_json: bool = False
+    arguments: Sequence[str] = ()
+    """What the program was called with."""
     is_closed: bool = False
     """The reader of stdout has gone (`botbox trades | head -1`): not an error, but nobody is served any more."""
     _secrets: list[str] = field(default_factory=list)
@@ -139,12 +142,14 @@ class Console:
     def fail(self, error: BotboxError) -> None:
         """Say why the command failed: a document with `--json`, else two lines on stderr."""
         if self.as_json:
+            journal.note_error(error)
             self.document({"error": error_document(error)})
         else:
             self.complain(error)
 
     def complain(self, error: BotboxError) -> None:
         """Write an error and its hint on stderr."""
+        journal.note_error(error)
         self._talk(self._painted("error: ", "1;31"), error.message)
         if error.hint:
             self._talk(self._painted("hint: ", "36"), error.hint)

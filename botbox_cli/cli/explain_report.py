@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ def _basis_document(basis: Basis) -> Document:
     return {
         "hashes": basis.hashes,
         "is_same": basis.is_same,
+        "is_gone": basis.is_gone,
         "indicators": basis.indicators,
         "regime": {"ratio": basis.regime_ratio, "reading": basis.regime},
         "figures": basis.figures,
@@ -112,14 +114,16 @@ def _setup_section(console: Console, told: Explanation) -> Section:
 def _basis_sections(basis: Basis) -> Iterator[Section]:
     facts = []
     for name, part in (basis.hashes or {}).items():
-        span = f"{part['count']} of {part['timeframe']} up to {part['last']}"
+        last = (part["last"] or "none").replace("+00:00", "Z")
+        span = f"{part['count']} of {part['timeframe']} up to {last}"
         facts.append((name, f"{span}, SHA-256 {part['sha256']}"))
     same = {
         True: "the stored candles are still these",
         False: "CHANGED: the stored candles are not these any more",
         None: "no hash was logged at detection",
     }
-    facts.append(("today", same[basis.is_same]))
+    gone = "GONE: some of these candles are not stored any more (see BOTBOX_CANDLE_RETENTION)"
+    facts.append(("today", gone if basis.is_gone else same[basis.is_same]))
     yield "Candles used", facts
     seen = [(name, f"{value:.8g}") for name, value in basis.indicators.items()]
     if basis.regime_ratio is not None:
@@ -245,16 +249,14 @@ def write_html(path: Path, console: Console, told: Explanation, drawing: Drawing
 
     body = [] if drawing is None else [BODY]
     title = ""
-    for heading, facts in sections(console, told):
+    records = copy(console)
+    records.width = None  # as for a pipe: exact figures, times in UTC
+    for heading, facts in sections(records, told):
         title = title or f"{heading}, explained"
         body.append(f"<h2>{escape(heading)}</h2>")
         kept = [(name, text) for name, text in facts if text]
         if kept:
-            rows = "".join(
-                f"<tr><td>{escape(name)}</td><td style='text-align:left'>{escape(text)}</td></tr>"
-                for name, text in kept
-            )
-            body.append(f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>')
+            body.append(html.facts(kept))
     data = {} if drawing is None else {"chart": chart_data(drawing)}
     text = html.page(title, "\n".join(body), data, SCRIPT if drawing is not None else "")
     html.save(path, console.scrub(text), "--html")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botbox_cli import journal
 from botbox_cli.documents import Document, error_document, number_or_null, setup_document, time_or_null
 from botbox_cli.errors import BotboxError, gravest
-from botbox_cli.services.jobs import job
+from botbox_cli.services.jobs import AlreadyRunning, job
+from botbox_cli.services.tally import count_errors
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,6 +36,25 @@ class Done:
         return gravest([e.exit_code for e in self.errors])
 
 
+@contextmanager
+def _counted(wiring: Wiring) -> Iterator[list[BotboxError]]:
+    """Put the errors that a pass meets, or ends with, into the log file and the account's count."""
+    met: list[BotboxError] = []
+    try:
+        yield met
+    except AlreadyRunning:
+        raise
+    except BotboxError as e:
+        met.append(e)
+        raise
+    finally:
+        for error in met:
+            journal.note_error(error)
+        if met:
+            with suppress(BotboxError):  # the database itself may be what failed
+                count_errors(wiring.store, wiring.account(), [error.code for error in met])
+
+
 def record_pass(
     wiring: Wiring,
     symbols: tuple[str, ...],
@@ -43,8 +65,10 @@ def record_pass(
     """Record once. Raises AlreadyRunning, NotFound, StorageError."""
     from botbox_cli.domain.candle import to_ms
     from botbox_cli.services.record import record
+    from botbox_cli.services.tidy import tidy
 
-    with job(wiring.store, wiring.clock, wiring.holder, f"record:{wiring.venue}") as current:
+    name = f"record:{wiring.venue}"
+    with _counted(wiring) as met, job(wiring.store, wiring.clock, wiring.holder, name) as current:
         result = record(
             wiring.store,
             wiring.candles,
@@ -56,9 +80,18 @@ def record_pass(
             since_ms=None if since is None else to_ms(since),
             progress=progress,
         )
+        pruned = tidy(wiring.store, wiring.candles, wiring.clock, wiring.venue, _days_kept(wiring))
+        met += [f.error for f in result.errors]
         current.ok = not result.errors
         current.detail = f"{result.recorded} recorded, {len(result.errors)} errors"
-    return Done(result, record_document(result), tuple(f.error for f in result.errors))
+    document = {**record_document(result), "pruned": pruned}
+    return Done(result, document, tuple(f.error for f in result.errors))
+
+
+def _days_kept(wiring: Wiring) -> Callable[[str], int | None]:
+    from botbox_cli.config import retention_days
+
+    return lambda interval: retention_days(wiring.settings.candle_retention, interval)
 
 
 def record_document(result: RecordResult) -> Document:
@@ -88,7 +121,8 @@ def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str) -> Done:
     from botbox_cli.services.scan import scan
 
     account = wiring.account()
-    with job(wiring.store, wiring.clock, wiring.holder, f"scan:{account.id}") as current:
+    name = f"scan:{account.id}"
+    with _counted(wiring), job(wiring.store, wiring.clock, wiring.holder, name) as current:
         result = scan(
             wiring.store,
             wiring.candles,
@@ -118,8 +152,10 @@ def monitor_pass(wiring: Wiring) -> Done:
     from botbox_cli.services.monitor import monitor
 
     desk = wiring.desk()
-    with job(wiring.store, wiring.clock, wiring.holder, f"monitor:{desk.account.id}", alone=False) as current:
+    name = f"monitor:{desk.account.id}"
+    with _counted(wiring) as met, job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
         result = monitor(desk)
+        met += [e.error for e in result.errors]
         current.ok = not result.errors
         current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
     return Done(result, monitor_document(result), tuple(e.error for e in result.errors))

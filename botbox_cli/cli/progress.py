@@ -35,6 +35,18 @@ def progress_of(console: Console) -> Iterator[Report]:
         yield lambda seen: bar.update(task, completed=seen.candles, total=seen.candles_total or None)
 
 
+def replaying(console: Console) -> Callable[[int, int], None]:
+    """Return what says why a card takes long, where a person waits for it."""
+
+    def tell(done: int, total: int) -> None:
+        if not console.as_json:
+            console.say(
+                f"replaying setups like it: {done} of {total} symbols so far; a few seconds, after an update only"
+            )
+
+    return tell
+
+
 def _lines(console: Console) -> Report:
     said = 0
 

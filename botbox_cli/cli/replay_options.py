@@ -11,7 +11,7 @@ from botbox_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from botbox_cli.analysis.rules.rule import Rule
-    from botbox_cli.bootstrap import Wiring
+    from botbox_cli.bootstrap import Recorded
     from botbox_cli.config import Settings
     from botbox_cli.services.backtest import Ask, Source
 
@@ -37,7 +37,7 @@ Fee = Annotated[
 
 def ask_of(
     settings: Settings,
-    wiring: Wiring,
+    recorded: Recorded,
     rule: Rule,
     *,
     symbols: list[str] | None,
@@ -53,10 +53,10 @@ def ask_of(
     from botbox_cli.services.backtest import Ask, Source, period_of, terms_of
     from botbox_cli.services.lookup import interval_of
 
-    source = Source(wiring.store, wiring.candles, wiring.venue)
+    source = Source(recorded.store, recorded.candles, recorded.venue)
     interval = interval_of(timeframe.strip().upper())
     chosen = tuple(dict.fromkeys(s.strip().upper() for s in symbols or settings.symbols))
-    now = wiring.clock.now()
+    now = recorded.clock.now()
     first, last = parse_when(since, now), parse_when(until, now, option="--until")
     if first is not None and last is not None and first >= last:
         raise UsageError(f"--since {since} is not before --until {until}", "swap them")

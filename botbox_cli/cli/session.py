@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from botbox_cli.cli.console import Console
 from botbox_cli.errors import BotboxError
 
 if TYPE_CHECKING:
-    from botbox_cli.bootstrap import Wiring
+    from botbox_cli.bootstrap import Recorded, Wiring
     from botbox_cli.config import Settings
+
+_URL_PASSWORD = re.compile(r"//[^/\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,16 @@ class Session:
         with bootstrap.wired(self.settings, moves_money=moves_money) as wiring:
             self.console.hide([wiring.access.key, wiring.access.secret])
             yield wiring
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recorded]:
+        """Open the recorded candles alone (see `bootstrap.recorded`)."""
+        from botbox_cli import bootstrap
+        from botbox_cli.cli.warnings import show_warnings
+
+        show_warnings(self.console)
+        with bootstrap.recorded(self.settings) as recorded:
+            yield recorded
 
     def nothing_done(self, why: BotboxError, document: Mapping[str, Any]) -> int:
         """Say that another process is at this job already, which is no failure; return the exit code."""
@@ -63,4 +76,25 @@ def begin(ctx: typer.Context, as_json: bool, env_file: Path | None) -> Session:
     warning = config.exposed(path)
     if warning is not None:
         console.warn(warning)
+    if settings.log_file is not None:
+        _keep_journal(ctx, console, settings, settings.log_file)
     return Session(console, settings)
+
+
+def _keep_journal(ctx: typer.Context, console: Console, settings: Settings, path: Path) -> None:
+    """Write what this command does to the log file. One that can't be written keeps nobody from trading."""
+    from botbox_cli import journal
+
+    name = str(ctx.info_name)
+    kept = journal.Journal(
+        path,
+        as_json=settings.log_format == "json",
+        max_bytes=settings.log_max_mb * 1_000_000,
+        keep=settings.log_keep,
+        scrub=console.scrub,
+        command=name,
+    )
+    try:
+        journal.start(kept, _URL_PASSWORD.sub("//***@", " ".join(console.arguments)))
+    except OSError as e:
+        console.warn(f"the log file {path} can't be written: {e.strerror}")

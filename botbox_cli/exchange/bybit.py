@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -232,9 +232,13 @@ class BybitExchange:
             report = self._parsed(rows, wire.report_of_fills)
         return Look(report, min([now, *told]))
 
-    def open_orders(self) -> list[OrderReport]:
+    def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:
         params = {"category": "spot", "limit": ORDERS_LIMIT}
-        rows = [row for page in self._pages(self._session.get_open_orders, params) for row in page]
+        rows: list[wire.Row] = []
+        for page in self._pages(self._session.get_open_orders, params):
+            rows += page
+            if until and {row.get("orderLinkId") for row in rows}.issuperset(until):
+                break
         reports = {report.exchange_order_id: report for report in self._parsed(rows, _readable_orders)}
         return [report for report in reports.values() if report.status is ReportStatus.LIVE]
 

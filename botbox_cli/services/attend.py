@@ -15,7 +15,7 @@ from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leave import exit_in_doubt, finish, leave
 from botbox_cli.services.margin import close_out
-from botbox_cli.services.outside import adopt_outside_sales
+from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
     arm,
     clear_stops,
@@ -98,7 +98,8 @@ def entry_in_doubt(book: TradeBook) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"the outcome of entry {entry.order_link_id} ({book.trade.symbol}) is not known yet",
         f"run `botbox monitor --once`; no new entry in {book.trade.symbol} until it is settled. If it stays so, "
-        "look for that order id in the order history on the exchange's website",
+        "look for that order id in the order history on the exchange's website, and if it is not there say so with "
+        f"`botbox trade {book.trade.id} --unfilled`",
     )
 
 
@@ -202,10 +203,15 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     stop = next((o for o in book.open_orders if o.role is Role.STOP), None)
     if stop is not None:
         report = snapshot.alive.get(stop.order_link_id) or _row_of(work, stop)
-        is_there = (
-            report is not None and report.status is ReportStatus.LIVE and fits(stop, report, trade, qty)
-        )
+        is_alive = report is not None and report.status is ReportStatus.LIVE
+        if report is not None and is_alive and report.qty - report.filled_qty < qty:
+            wanted, qty = qty, coins_left(work)
+        else:
+            wanted = qty
+        is_there = report is not None and is_alive and fits(stop, report, trade, qty)
         if is_there and not is_through(trade, price):
+            if qty < wanted:
+                raise coins_missing(work, qty)
             return []
         if is_there:
             # It should have fired: the list of the pass may be older than the price, so the order is asked for.

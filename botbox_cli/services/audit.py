@@ -131,6 +131,8 @@ class _Walk:
     def _break_at_end(self, head: LogHead, newest: str, after: int | None, stored: int) -> Break | None:
         if stored == head.count and newest == head.hash:
             return None
+        if stored and not head.count:
+            return Break("deleted", None, after, "what botbox remembers of the log's end is gone or damaged")
         known = [self._start, *self.hashes]
         if stored > head.count and head.hash in known:
             # Well-made entries behind the head that botbox remembers: not written by botbox.

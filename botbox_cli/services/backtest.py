@@ -23,7 +23,7 @@ from botbox_cli.domain.candle import DAY_MS, Interval, from_ms, to_ms
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.regime import RANGING_BELOW, TRENDING_ABOVE
 from botbox_cli.errors import BotboxError, ConfigError, Denied, NotFound
-from botbox_cli.ports import CandleStore, Store
+from botbox_cli.ports import CandleReader, Instruments
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.evidence import Coverage, coverage, finer_candles, load_evidence
 from botbox_cli.services.lookup import unknown_symbol
@@ -145,7 +145,7 @@ class Backtest:
 
 
 @dataclass(slots=True)
-class _Played:
+class Played:
     """Trades of some symbols in one stretch, as they come."""
 
     parts: list[Trades]
@@ -154,11 +154,11 @@ class _Played:
     refused: dict[str, int]
 
     @classmethod
-    def new(cls) -> _Played:
+    def new(cls) -> Played:
         return cls([], [], 0, {})
 
     @classmethod
-    def of(cls, parts: Sequence[_Played]) -> _Played:
+    def of(cls, parts: Sequence[Played]) -> Played:
         whole = cls.new()
         for part in parts:
             whole.parts += part.parts
@@ -188,8 +188,8 @@ class _Played:
 class Source:
     """Where candles and instruments come from."""
 
-    store: Store
-    candles: CandleStore
+    store: Instruments
+    candles: CandleReader
     venue: Venue
 
 
@@ -239,7 +239,7 @@ def backtest(source: Source, ask: Ask, *, progress: Progress = lambda _done, _to
         Denied: If there are too few candles for the warm-up.
         ConfigError: If the rule itself fails.
     """
-    played = _Played.new()
+    played = Played.new()
     covered: list[Coverage] = []
     skipped: list[tuple[str, str]] = []
     instruments: dict[int, Instrument] = {}
@@ -271,7 +271,7 @@ def walk_forward(
     marks = np.linspace(ask.start_ms, ask.end_ms + length, folds + 2).astype(np.int64) // length * length
     edges = [int(mark) for mark in marks]
     chosen = _chosen(source, ask, rules, edges) if len(rules) > 1 else [rules[0]] * folds
-    before, after = [_Played.new() for _ in range(folds)], [_Played.new() for _ in range(folds)]
+    before, after = [Played.new() for _ in range(folds)], [Played.new() for _ in range(folds)]
     covered: list[Coverage] = []
     skipped: list[tuple[str, str]] = []
     instruments: dict[int, Instrument] = {}
@@ -293,7 +293,7 @@ def walk_forward(
         )
         for fold, rule in enumerate(chosen)
     )
-    out = report_of(ask, _Played.of(after), instruments, edges[1], edges[-1])
+    out = report_of(ask, Played.of(after), instruments, edges[1], edges[-1])
     name = identity(rules[0]) if len(rules) == 1 else f"{ask.rule.id}, {len(rules)} combinations"
     return Backtest(name, ask.interval.code, ask.terms, tuple(covered), tuple(skipped), None, done, out)
 
@@ -407,14 +407,13 @@ def refuse_blind(ask: Ask, covered: Sequence[Coverage], skipped: Sequence[tuple[
 
 
 def report_of(
-    ask: Ask, played: _Played, instruments: dict[int, Instrument], start_ms: int, end_ms: int
+    ask: Ask, played: Played, instruments: dict[int, Instrument], start_ms: int, end_ms: int
 ) -> Report:
     """Return the report of one stretch, as an account that began it with `ask.balance`."""
     trades, symbol = played.joined()
     held, refused = hold(trades, symbol, instruments, ask.terms, ask.policy, ask.balance)
     mine = trades.take(held.number)
-    decided = held.reason < Exit.GAP
-    by_exit = held.exits[decided[held.exits]]
+    by_exit = held.decided_by_exit
     r = held.r[by_exit]
     equity = tuple(
         (from_ms(int(held.exit_ms[row])), value) for row, value in zip(held.exits, held.equity, strict=True)

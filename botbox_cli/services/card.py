@@ -17,6 +17,7 @@ from botbox_cli.services.desk import Desk
 from botbox_cli.services.plan import Planner, sizing_facts
 
 if TYPE_CHECKING:
+    from botbox_cli.services.past import Waiting
     from botbox_cli.services.similar import Similar
 
 _NEEDS = {"size": ("instrument", "quote"), "risk": ("sizing",)}
@@ -53,11 +54,14 @@ class Changes:
     regime_ratio: tuple[float, float]
 
 
-def card(desk: Desk, setup_id: int) -> Card:
-    """Return the card of a setup; of one that is decided, without a size. Raises NotFound."""
+def card(desk: Desk, setup_id: int, *, waiting: Waiting | None = None) -> Card:
+    """Return the card of a setup; of one that is decided, without a size. Raises NotFound.
+
+    `waiting` is told when the statistics take more than a second, as after an update.
+    """
     with desk.store.read(desk.account) as books:
         setup = books.setup(setup_id)
-    past, past_error = statistics_of(desk, setup)
+    past, past_error = statistics_of(desk, setup, waiting=waiting)
     if setup.status not in LIVING:
         return Card(setup, None, None, None, (), past, past_error)
     planner = Planner(desk, setup, accept_price=False)
@@ -76,14 +80,17 @@ def card(desk: Desk, setup_id: int) -> Card:
     return Card(setup, quote, drift, sizing, tuple(against), past, past_error, changes)
 
 
-def statistics_of(desk: Desk, setup: Setup) -> tuple[Similar | None, BotboxError | None]:
+def statistics_of(
+    desk: Desk, setup: Setup, *, waiting: Waiting | None = None
+) -> tuple[Similar | None, BotboxError | None]:
     """Return what came of setups like this one, or why that is not known; neither for a setup by hand."""
     if setup.source is SetupSource.MANUAL:
         return None, None
+    from botbox_cli.services.past import silent
     from botbox_cli.services.similar import similar
 
     try:
-        return similar(desk, setup), None
+        return similar(desk, setup, waiting=waiting or silent), None
     except BotboxError as e:
         return None, e
 

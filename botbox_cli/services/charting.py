@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import numpy as np
+
 from botbox_cli.analysis.columns import NO_CANDLES, NO_INDICATORS
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import Interval, to_ms
@@ -45,6 +47,19 @@ class Drawing:
     indicators: Indicators
     levels: tuple[tuple[str, Decimal], ...] = ()
     marks: tuple[Mark, ...] = ()
+
+    def column_of(self, at: datetime, first: int = 0) -> int | None:
+        """Return the candle of a moment, counted from `first` (as in a slice); None for one that is not drawn.
+
+        What happened in the candle that is still open belongs to the last closed one, else it would not be seen.
+        """
+        open_ms, length = self.candles.open_ms[first:], self.interval.length_ms
+        at_ms = to_ms(at)
+        column = int(np.searchsorted(open_ms, at_ms, side="right")) - 1
+        is_last = column == len(open_ms) - 1
+        if column < 0 or at_ms >= int(open_ms[column]) + (2 if is_last else 1) * length:
+            return None
+        return column
 
 
 def chart_of_symbol(

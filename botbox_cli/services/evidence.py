@@ -12,13 +12,13 @@ from botbox_cli.analysis.rules.rule import Evidence
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import INTERVALS, Interval
 from botbox_cli.domain.regime import REGIME_ATRS, REGIME_TIMEFRAME
-from botbox_cli.ports import CandleBatch, CandleStore
+from botbox_cli.ports import CandleBatch, CandleReader
 
 REGIME = INTERVALS[REGIME_TIMEFRAME]
 
 
 def load_evidence(
-    candle_store: CandleStore, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
+    candle_store: CandleReader, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
 ) -> Evidence:
     """Return the candles that opened from `start_ms` to `end_ms`, with what was known when each of them closed."""
     candles, indicators = candle_store.between(venue, symbol, interval, start_ms, end_ms)
@@ -30,7 +30,7 @@ def load_evidence(
 
 
 def finer_candles(
-    candle_store: CandleStore, venue: Venue, symbol: str, interval: Interval, doubtful_ms: Times
+    candle_store: CandleReader, venue: Venue, symbol: str, interval: Interval, doubtful_ms: Times
 ) -> list[tuple[CandleBatch, Interval]]:
     """Return the stored candles inside those that opened at `doubtful_ms`, of every shorter interval there is."""
     if not len(doubtful_ms):

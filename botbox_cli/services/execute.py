@@ -14,6 +14,7 @@ from botbox_cli.errors import (
     BotboxError,
     Conflict,
     ExchangeRejected,
+    Mismatch,
     OutcomeUnknown,
     StopMissing,
     StopPassed,
@@ -226,7 +227,7 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
         if book.trade.status is TradeStatus.OPENING:
             return entry_in_doubt(book)
         _protect(work)
-    except (StopMissing, OutcomeUnknown) as e:
+    except (StopMissing, OutcomeUnknown, Mismatch) as e:
         return e
     except StorageError:
         raise

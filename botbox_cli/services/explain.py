@@ -40,7 +40,8 @@ class SignalSeen:
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What a setup rests on. `hashes` are those logged at detection; `is_same` tells whether the stored candles still
-    have them (None: nothing was logged). `indicators` are those of the setup's candle, NaN left out.
+    have them (None: nothing was logged), `is_gone` that some are not stored any more. `indicators` are those of the
+    setup's candle, NaN left out.
     """
 
     hashes: dict[str, Any] | None
@@ -50,6 +51,7 @@ class Basis:
     regime: str
     figures: str
     signals: tuple[SignalSeen, ...]
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,15 @@ def _basis(desk: Desk, setup: Setup, decisions: Sequence[LogEntry]) -> Basis | N
         regime=str(read_regime(ratio).regime),
         figures=figures,
         signals=tuple(SignalSeen(s.type, s.value, _limit(s.type, rule, indicators)) for s in setup.signals),
+        is_gone=_has_fewer(now, logged),
     )
+
+
+def _has_fewer(now: dict[str, Any] | None, logged: dict[str, Any] | None) -> bool:
+    """Tell whether candles that were there at detection are not stored any more."""
+    if not now or not logged:
+        return False
+    return any(now[part]["count"] < logged.get(part, {}).get("count", 0) for part in now)
 
 
 def _limit(type_: str, rule: Any, indicators: dict[str, float]) -> str:

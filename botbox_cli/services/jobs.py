@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from botbox_cli import journal
 from botbox_cli.errors import BotboxError, Conflict
 from botbox_cli.ports import Clock, Holder, Store
 
@@ -42,7 +43,8 @@ def job(store: Store, clock: Clock, holder: Holder, name: str, *, alone: bool = 
                 f"{name.split(':', maxsplit=1)[0]} is running already (pid {other.pid})", "nothing to do"
             )
     try:
-        run_id = store.start_job(name, clock.now())
+        began = clock.now()
+        run_id = store.start_job(name, began)
         current = Pass()
         try:
             yield current
@@ -51,7 +53,10 @@ def job(store: Store, clock: Clock, holder: Holder, name: str, *, alone: bool = 
             current.detail = e.message if isinstance(e, BotboxError) else type(e).__name__
             raise
         finally:
-            store.finish_job(run_id, clock.now(), ok=current.ok, detail=current.detail)
+            ended = clock.now()
+            store.finish_job(run_id, ended, ok=current.ok, detail=current.detail)
+            seconds = round((ended - began).total_seconds(), 3)
+            journal.note("pass_ended", job=name, ok=current.ok, detail=current.detail, seconds=seconds)
     finally:
         if alone:
             store.free_lease(lease, holder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
@@ -13,7 +14,8 @@ from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUn
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
-from botbox_cli.services.outside import adopt_outside_sales
+from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
+from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.protect import (
     arm,
     clear_stops,
@@ -25,7 +27,10 @@ from botbox_cli.services.protect import (
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
 
+TP1_TAKEN = "TP1 taken, stop at break-even"
 EXIT_TRIES = 3
+COINS_SETTLE = timedelta(seconds=30)
+"""How long after an entry's fill a wallet that does not show its coins proves nothing."""
 EXIT_LIVE_LIMIT_S = 3.0
 """A market exit that is still on the book after this is cancelled, and what it left is sold anew."""
 
@@ -43,6 +48,7 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         Conflict: Another process has taken the trade.
     """
     desk = work.desk
+    is_all_left = True
     now = work.renew()
     with desk.store.write(desk.account) as books:
         # One commit for both decisions: the first request waits for it.
@@ -58,25 +64,36 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""), price=plain(price))
     try:
         if clear_stops(work) or not _is_sold_by_hand(work):
-            _sell_down(work, price, keep)
+            is_all_left = _sell_down(work, price, keep)
     except Conflict:
         raise  # another process has the trade now: whatever is to be put back is its to put back
     except BotboxError:
         _put_back(work, price)
         raise
-    finish(work, price, took_profit=bool(keep))
+    if is_all_left:
+        finish(work, price, took_profit=bool(keep))
+    elif _may_be_late(work):
+        _put_back(work, price)
+        raise coins_missing(work, Decimal(0))
+    else:
+        _end_without_the_rest(work, reason)
 
 
-def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
+def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
+    """Sell; return False if the account has none of what the books still hold: moved away, or spent without a sale."""
     desk = work.desk
     instrument = instrument_of(desk, work.read().trade.symbol)
+    left: Decimal | None = None
     for _ in range(EXIT_TRIES):
         work.renew()
         with desk.store.write(desk.account) as books:
             book = read_trade(books, work.trade_id)
             qty = exit_qty(book, instrument, keep)
             if book.trade.status is not TradeStatus.CLOSING or not instrument.is_sellable(qty, price):
-                return
+                return True
+            qty = qty if left is None else min(qty, left)
+            if not instrument.is_sellable(qty, price):
+                return False
             order = add_intent(
                 books,
                 book,
@@ -90,15 +107,45 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> None:
             sight = deliver(
                 work, order, instrument, until=Seen.DONE, limit_s=limit_s, live_limit_s=EXIT_LIVE_LIMIT_S
             )
-        except ExchangeRejected:
-            if not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
-                raise
+        except ExchangeRejected as e:
+            if have_rules_changed(work):
+                instrument = instrument_of(desk, order.symbol)
+            elif not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
+                left = _what_is_left(work, order, e)
             continue
         if sight.seen is Seen.LIVE:
             sight = cancel_rest(work, order)
         if sight.seen is not Seen.DONE:
             raise exit_in_doubt(work, order)
         _refused_without_fill(work, order)
+        left = None if left is None else left - work.read().filled(order)
+    return True
+
+
+def _what_is_left(work: Work, order: Order, refusal: ExchangeRejected) -> Decimal:
+    """Return how much less than `order` wanted the account has; raise the refusal if that is not why it was refused."""
+    left = coins_left(work) if refusal.is_short_of_coins else order.qty
+    if left >= order.qty:
+        raise refusal
+    return left
+
+
+def _may_be_late(work: Work) -> bool:
+    """Tell whether the entry is so fresh that neither wallet nor exchange may have heard of its coins yet."""
+    book = work.read()
+    entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
+    entered_at = max(f.executed_at for f in book.fills if f.order_link_id in entries)
+    return work.desk.clock.now() < entered_at + COINS_SETTLE
+
+
+def _end_without_the_rest(work: Work, reason: str) -> None:
+    """Close a trade whose remaining coins are not on the account any more; they count as dust."""
+    trade = (book := work.read()).trade
+    gone = f"{plain(book.position.held)} {trade.base_coin} held by the books were not on the account any more"
+    close_out(work, reason)
+    with work.desk.store.write(work.desk.account) as books:
+        books.update_trade(trade.id, detail=gone)
+        work.log(books, "coins_missing", gone)
 
 
 def _is_sold_by_hand(work: Work) -> bool:
@@ -169,9 +216,7 @@ def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
     with desk.store.write(desk.account) as books:
         changes = {"tp1_done": True, "stop_loss": break_even(book, instrument)} if took_profit else {}
         books.move_trade(work.trade_id, [TradeStatus.CLOSING], TradeStatus.OPEN, close_reason="", **changes)
-        work.log(
-            books, "reopened", "TP1 taken, stop at break-even" if took_profit else "a rest is still held"
-        )
+        work.log(books, "reopened", TP1_TAKEN if took_profit else "a rest is still held")
     arm_unless_through(work, price)
 
 

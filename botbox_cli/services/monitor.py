@@ -139,7 +139,9 @@ def _snapshot(desk: Desk, trades: list[Trade], ended: list[Trade], result: Monit
     """Ask the exchange once for all trades: orders alive, recent executions, prices."""
     if not trades:
         return Snapshot()
-    alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
+    with desk.store.read(desk.account) as books:
+        resting = {o.order_link_id for o in books.orders([t.id for t in trades]) if o.is_open}
+    alive = {o.order_link_id: o for o in desk.exchange.open_orders(until=resting)}
     fills = _new_fills(desk, [*trades, *ended], result)
     quotes = desk.exchange.quotes(sorted({t.symbol for t in trades}))
     return Snapshot(alive, tuple(fills), quotes)

@@ -37,10 +37,8 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     """Book sales of this trade's coins that botbox did not make; True if the trade is closed by them.
 
     Only asked when no stop holds the coins. While the wallet still covers all that botbox's trades hold of the coin,
-    whatever was sold by hand was the owner's own.
-
-    Raises:
-        Mismatch: The wallet lacks coins of ours and no execution explains it (moved away, converted).
+    whatever was sold by hand was the owner's own. Coins that the wallet lacks without an execution (moved away, or the
+    wallet's view is late) change nothing here: what is left of them is known once the exchange refuses an order.
     """
     desk = work.desk
     trade = work.read().trade
@@ -67,13 +65,36 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
         if instrument.floor_qty(book.position.held) <= 0:
             close_books(books, book, desk.clock.now(), SOLD_OUTSIDE)
             return True
-    if missing >= instrument.lot_size:
-        raise Mismatch(
-            f"trade {trade.id} holds {book.position.held} {trade.base_coin} by the books, "
-            f"but the account has only {total}",
-            f"`botbox reconcile` shows the difference; `botbox close {trade.id}` sells what is there",
-        )
     return False
+
+
+def coins_left(work: Work) -> Decimal:
+    """Return how many of the coins that a long holds by the books the account still has, floored to the lot.
+
+    What other trades' stops and exits hold is theirs. The wallet's view may be late: only believe it together with a
+    refusal of the exchange.
+    """
+    desk, book = work.desk, work.read()
+    trade, coin = book.trade, book.trade.base_coin
+    instrument = instrument_of(desk, trade.symbol)
+    held = instrument.floor_qty(book.position.held)
+    if trade.direction is not Direction.LONG:
+        return held
+    balance = desk.exchange.wallet().get(coin)
+    with desk.store.read(desk.account) as books:
+        others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]
+    total = (balance.total if balance else ZERO) - sum((b.position.held for b in others), ZERO)
+    return min(held, instrument.floor_qty(max(ZERO, total)))
+
+
+def coins_missing(work: Work, left: Decimal) -> Mismatch:
+    """Return the news that the account has only `left` of a trade's coins, and no execution says why."""
+    book = work.read()
+    trade = book.trade
+    return Mismatch(
+        f"trade {trade.id} holds {book.position.held} {trade.base_coin} by the books, but the account has only {left}",
+        f"`botbox reconcile` shows the difference; `botbox close {trade.id}` sells what is there",
+    )
 
 
 def has_all_coins(work: Work, qty: Decimal) -> bool:
@@ -95,8 +116,12 @@ def has_all_coins(work: Work, qty: Decimal) -> bool:
 
 
 def _held_by_all(books: Books, coin: str) -> Decimal:
+    return sum((book.position.held for book in _longs_in(books, coin)), ZERO)
+
+
+def _longs_in(books: Books, coin: str) -> list[TradeBook]:
     trades = [t for t in books.trades(LIVING_TRADES) if t.base_coin == coin and t.direction is Direction.LONG]
-    return sum((book.position.held for book in books_of(books, trades)), ZERO)
+    return books_of(books, trades)
 
 
 def _first_entry(books: Books, trade: Trade) -> datetime:

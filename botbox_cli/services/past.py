@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -35,6 +35,11 @@ from botbox_cli.services.evidence import finer_candles, load_evidence
 REGIME = INTERVALS[REGIME_TIMEFRAME]
 PATIENCE = timedelta(seconds=5)
 """For so long symbols are replayed that have not been; those left over are counted, and are there the next time."""
+SILENCE = timedelta(seconds=1)
+"""After so long without an answer the person is told what takes the time."""
+
+Waiting = Callable[[int, int], None]
+"""Told once: symbols replayed so far, of how many."""
 
 ROW = np.dtype(
     [
@@ -91,21 +96,41 @@ class Source:
     clock: Clock
 
 
-def past_of(source: Source, rule: Rule, interval: Interval, terms: ReplayTerms, *, first: str) -> Past:
-    """Return the trades of a rule over every symbol that is stored in this interval, beginning with `first`."""
+def silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def past_of(
+    source: Source,
+    rule: Rule,
+    interval: Interval,
+    terms: ReplayTerms,
+    *,
+    first: str,
+    waiting: Waiting = silent,
+) -> Past:
+    """Return the trades of a rule over every symbol that is stored in this interval, beginning with `first`.
+
+    After a second without an answer `waiting` is called, once.
+    """
     revisions = source.candles.revisions(source.venue)  # before any candle is read: see `remember_replay`
     stored: dict[str, dict[str, Series]] = {}
     for series in source.candles.series(source.venue):
         stored.setdefault(series.symbol, {})[series.timeframe] = series
     remembered = source.candles.replays(source.venue, interval, identity(rule))
     symbols = sorted((s for s in stored if interval.code in stored[s]), key=lambda s: (s != first, s))
-    ends_at = source.clock.now() + PATIENCE
+    started = source.clock.now()
+    ends_at, told_at = started + PATIENCE, started + SILENCE
+    has_told = False
     rows: dict[str, Rows] = {}
     left_out = 0
-    for symbol in symbols:
+    for number, symbol in enumerate(symbols):
         instrument = source.store.instrument(source.venue, symbol)
         if instrument is None:
             continue
+        if not has_told and _is_over(source.clock, told_at):
+            waiting(number, len(symbols))
+            has_told = True
         one = _Symbol(source, rule, interval, terms, instrument, stored[symbol], revisions)
         known, stamp = one.recalled(remembered.get(symbol)), one.stamp()
         if known.extent != one.extent():

@@ -47,6 +47,13 @@ class Held:
     exits: Times
     equity: list[Decimal]
 
+    @property
+    def decided_by_exit(self) -> Times:
+        """The rows of those that came to an end, in the order of their exits."""
+        decided = self.reason < Exit.GAP
+        rows: Times = self.exits[decided[self.exits]]
+        return rows
+
 
 @dataclass(slots=True)
 class _Position:

@@ -24,6 +24,8 @@ from botbox_cli.errors import (
 from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
+from botbox_cli.services.outside import coins_left, coins_missing
+from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import CANCEL_ASKED, Seen, follow, is_forgotten, mark_absent, mark_forgotten
 
@@ -72,33 +74,60 @@ def arm(work: Work) -> None:
     Raises:
         StopPassed: The price went through the stop before it was armed.
         StopMissing: No stop could be placed, or none can be seen; the message says why.
+        Mismatch: The account has only a part of the coins, or none of them; that part is protected.
         Conflict: Another process has taken the trade.
     """
     last: BotboxError | None = None
+    left: Decimal | None = None
     for _ in range(STOP_TRIES):
         try:
-            if _arm_once(work):
+            if _arm_once(work, left):
+                if left is not None:
+                    raise coins_missing(work, left)
                 return
         except (ExchangeRejected, ExchangeUnavailable, ConfigError) as e:
             last = e
+            if isinstance(e, ExchangeRejected):
+                have_rules_changed(work)
+                left = _what_is_left(work) if e.is_short_of_coins else None
             if isinstance(e, ConfigError) or not _may_try_again(work):
                 break
             work.desk.clock.sleep(0.3)
     raise _missing(work, last)
 
 
+def _what_is_left(work: Work) -> Decimal | None:
+    """Return what the account has of the coins that a stop was refused for; None if that is all of them, or unknown.
+
+    Raises:
+        Mismatch: It has too few to be sold: there is nothing to protect.
+    """
+    trade = (book := work.read()).trade
+    instrument = instrument_of(work.desk, trade.symbol)
+    try:
+        left = coins_left(work)
+    except (ExchangeRejected, ExchangeUnavailable, ConfigError):
+        return None
+    if trade.direction is Direction.SHORT or left >= wanted_stop_qty(book, instrument):
+        return None
+    if not instrument.is_sellable(left, trade.stop_loss):
+        raise coins_missing(work, left)
+    return left
+
+
 def _may_try_again(work: Work) -> bool:
     return work.budget.left_s() > STOP_LIMIT_S and not work.read().open_orders
 
 
-def _arm_once(work: Work) -> bool:
-    """Send one stop; True when it rests on the exchange, or fired at once and is booked."""
+def _arm_once(work: Work, left: Decimal | None) -> bool:
+    """Send one stop, for no more than `left`; True when it rests on the exchange, or fired at once and is booked."""
     desk = work.desk
     work.renew()
     instrument = instrument_of(desk, work.read().trade.symbol)
     with desk.store.write(desk.account) as books:
         book = read_trade(books, work.trade_id)
-        qty = wanted_stop_qty(book, instrument)
+        wanted = wanted_stop_qty(book, instrument)
+        qty = wanted if left is None else min(wanted, left)
         order = add_intent(
             books,
             book,

@@ -188,7 +188,10 @@ def _position_differences(sides: _Sides) -> Iterator[Difference]:
         total = sides.balances.get(coin, ZERO)
         if total < amount:
             trade_id = next(b.trade.id for b in sides.living if b.trade.base_coin == coin)
-            remedy = "`botbox monitor --once` books sales made by hand; look at the wallet for coins that moved away"
+            remedy = (
+                "`botbox monitor --once` books sales made by hand and protects what is left; coins that moved away "
+                f"have to come back, or `botbox close {trade_id}` sells what is left"
+            )
             yield Difference(
                 trade_id, "position_smaller", f"{plain(amount)} {coin}", f"{plain(total)} {coin}", remedy
             )

@@ -16,7 +16,7 @@ from botbox_cli.domain.setup import Setup
 from botbox_cli.services.backtest import LEAST_TRADES, regime_band
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.evidence import load_evidence
-from botbox_cli.services.past import Past, Rows, Source, joined, past_of, rows_until
+from botbox_cli.services.past import Past, Rows, Source, Waiting, joined, past_of, rows_until, silent
 
 HOUR_MS = 3_600_000
 
@@ -50,7 +50,7 @@ class Similar:
     left_out: int
 
 
-def similar(desk: Desk, setup: Setup) -> Similar | None:
+def similar(desk: Desk, setup: Setup, *, waiting: Waiting = silent) -> Similar | None:
     """Return the statistics of setups like this one, as they were known when it was detected; None for one by hand.
 
     Raises:
@@ -61,7 +61,7 @@ def similar(desk: Desk, setup: Setup) -> Similar | None:
         return None
     rule, terms = parse_identity(setup.rule), terms_of(desk.policy)
     source = Source(desk.store, desk.candles, desk.account.venue, desk.clock)
-    past = past_of(source, rule, interval, terms, first=setup.symbol)
+    past = past_of(source, rule, interval, terms, first=setup.symbol, waiting=waiting)
     at_ms = to_ms(setup.candle_time)
     evidence = load_evidence(desk.candles, desk.account.venue, setup.symbol, interval, at_ms, at_ms)
     ratio = float(evidence.regime_ratio[-1]) if len(evidence.regime_ratio) else float("nan")

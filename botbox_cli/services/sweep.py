@@ -1,9 +1,9 @@
 """Trying many parameters of a rule on the same candles, in parallel, and telling skill from luck.
 
 The period is cut once: combinations are compared on the first part, and the best of them is then looked at on the
-second. Trades are counted in R, each on its own, without the account's limits and without finer candles; shorts only
-where they are switched on. Candles are packed once into files that every process maps, so that memory does not grow
-with the number of combinations nor of processes.
+second. Each part is played by an account of its own, with its sizes and limits, and its trades are counted in R: what
+`backtest` shows of the same part, but for finer candles. Candles are packed once into files that every process maps,
+so that memory does not grow with the number of combinations nor of processes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessP
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields
+from decimal import Decimal
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from botbox_cli.analysis.columns import Column
-from botbox_cli.analysis.replay import ReplayTerms, Trades, replay
+from botbox_cli.analysis.replay import ReplayTerms, replay
 from botbox_cli.analysis.rules.registry import configured, known_rule
 from botbox_cli.analysis.rules.rule import Evidence, Rule, identity
 from botbox_cli.analysis.statistics import Summary, deflated_probability, luck, summary
@@ -37,6 +38,7 @@ from botbox_cli.ports import CandleBatch, Indicators
 from botbox_cli.services.backtest import (
     LEAST_TRADES,
     Ask,
+    Played,
     Source,
     found_by,
     refuse_blind,
@@ -44,9 +46,11 @@ from botbox_cli.services.backtest import (
     stream,
     stretch,
 )
+from botbox_cli.services.desk import Policy
 from botbox_cli.services.evidence import Coverage
+from botbox_cli.services.portfolio import hold
 
-ENGINE = 1
+ENGINE = 2
 """Raised when the engine counts differently: results of before are not taken up again."""
 BATCH = 8
 """Combinations in one piece of work."""
@@ -73,7 +77,8 @@ class Job:
     rule: str
     interval: str
     terms: ReplayTerms
-    shorts: bool
+    policy: Policy
+    balance: Decimal
     split_ms: int
     packs: tuple[Pack, ...]
 
@@ -85,7 +90,8 @@ class Job:
             self.rule,
             self.interval,
             asdict(self.terms),
-            self.shorts,
+            [str(value) for value in astuple(self.policy)],
+            str(self.balance),
             self.split_ms,
             [(str(astuple(p.instrument)), p.sha256) for p in self.packs],
         ]
@@ -94,7 +100,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over the decided trades of one combination in one part of the period."""
+    """Sums over the decided trades of one combination in one part of the period, as far as the account took them."""
 
     n: int = 0
     wins: int = 0
@@ -102,15 +108,10 @@ class Figures:
     squares: float = 0.0
     gains: float = 0.0
 
-    def plus(self, r: Column) -> Figures:
+    @classmethod
+    def of(cls, r: Column) -> Figures:
         won = r > 0
-        return Figures(
-            self.n + len(r),
-            self.wins + int(won.sum()),
-            self.total + float(r.sum()),
-            self.squares + float((r * r).sum()),
-            self.gains + float(r[won].sum()),
-        )
+        return cls(len(r), int(won.sum()), float(r.sum()), float((r * r).sum()), float(r[won].sum()))
 
     @property
     def expectancy(self) -> float | None:
@@ -219,7 +220,7 @@ def prepare(source: Source, ask: Ask, folder: Path, split: float, rule: str) -> 
     length = ask.interval.length_ms
     whole = ask.end_ms + length - ask.start_ms
     split_ms = ask.start_ms + round(whole * split) // length * length
-    job = Job(rule, ask.interval.code, ask.terms, ask.policy.shorts, split_ms, tuple(packs))
+    job = Job(rule, ask.interval.code, ask.terms, ask.policy, ask.balance, split_ms, tuple(packs))
     return Prepared(job, tuple(covered), tuple(skipped))
 
 
@@ -245,28 +246,35 @@ def try_batch(job: Job, batch: Sequence[Values]) -> list[Tried]:
 
 def try_one(job: Job, values: Values, evidences: Iterator[Evidence]) -> Tried:
     """Try one combination, symbol by symbol."""
-    before = after = Figures()
-    for early, late in _r_of_symbols(job, _rule(job, values), evidences):
-        before, after = before.plus(early.r), after.plus(late.r)
-    return Tried(values, before, after)
+    before, after = r_of_account(job, _rule(job, values), evidences)
+    return Tried(values, Figures.of(before), Figures.of(after))
 
 
 def _rule(job: Job, values: Values) -> Rule:
     return configured(known_rule(job.rule), values)
 
 
-def _r_of_symbols(job: Job, rule: Rule, evidences: Iterator[Evidence]) -> Iterator[tuple[Trades, Trades]]:
+def r_of_account(job: Job, rule: Rule, evidences: Iterator[Evidence]) -> tuple[Column, Column]:
+    """Return the R of the trades that an account made before the split and one after it, in the order of exits."""
     interval = INTERVALS[job.interval]
-    for pack, evidence in zip(job.packs, evidences, strict=True):
-        parts = []
-        for first_ms, end_ms in ((0, job.split_ms), (job.split_ms, 1 << 62)):
+    instruments = {number: pack.instrument for number, pack in enumerate(job.packs)}
+    parts = ((0, job.split_ms, Played.new()), (job.split_ms, 1 << 62, Played.new()))
+    for number, (pack, evidence) in enumerate(zip(job.packs, evidences, strict=True)):
+        for first_ms, end_ms, played in parts:
             seen = stretch(evidence, first_ms, end_ms)
             finds = found_by(rule, seen)
-            # At least one kind, for the columns; a rule without longs then has none that count.
-            wanted = [f for f in finds if job.shorts or f.direction is Direction.LONG] or finds[:1]
-            trades = replay(seen, wanted, interval, pack.instrument, job.terms).trades
-            parts.append(trades.take(trades.decided & (job.shorts | (trades.sign > 0))))
-        yield parts[0], parts[1]
+            # At least one kind, for the columns; the account refuses shorts that are off.
+            wanted = [f for f in finds if job.policy.shorts or f.direction is Direction.LONG] or finds[:1]
+            played.add(number, replay(seen, wanted, interval, pack.instrument, job.terms))
+    before, after = (_held(job, played, instruments) for _, _, played in parts)
+    return before, after
+
+
+def _held(job: Job, played: Played, instruments: dict[int, Instrument]) -> Column:
+    trades, symbol = played.joined()
+    held, _ = hold(trades, symbol, instruments, job.terms, job.policy, job.balance)
+    r: Column = held.r[held.decided_by_exit]
+    return r
 
 
 # -- many combinations
@@ -417,8 +425,7 @@ def _best(job: Job, rows: Sequence[Tried], all_tried: Sequence[Tried]) -> Best |
         return None
     values = rows[0].values
     rule = _rule(job, values)
-    parts = list(_r_of_symbols(job, rule, (_mapped(p.path) for p in job.packs)))
-    early, late = (_by_exit([p[which] for p in parts]) for which in (0, 1))
+    early, late = r_of_account(job, rule, (_mapped(p.path) for p in job.packs))
     # Sorted, so that the order in which results came changes no digit.
     ratios = np.sort([t.before.ratio for t in all_tried])
     deviation = float(early.std(ddof=1))
@@ -430,9 +437,3 @@ def _best(job: Job, rows: Sequence[Tried], all_tried: Sequence[Tried]) -> Best |
         deflated_probability(early, len(all_tried), ratios),
         luck(len(all_tried), ratios) * deviation,
     )
-
-
-def _by_exit(parts: Sequence[Trades]) -> Column:
-    trades = Trades.join(parts)
-    r: Column = trades.r[np.argsort(trades.exit_ms, kind="stable")]
-    return r

@@ -354,12 +354,12 @@ class SqlBooks:
         return [LogEntry(*row) for row in rows]
 
     def log_head(self) -> LogHead:
-        """Return where the log ends, as remembered beside the log."""
-        remembered = self.marker(LOG_HEAD)
-        if remembered is None:
-            return LogHead(0, "")
-        count, _, digest = remembered.partition(" ")
-        return LogHead(int(count), digest)
+        """Return where the log ends, as remembered beside the log.
+
+        One that was lost or can't be read is that of an empty log: the books must go on, and `audit verify` tells.
+        """
+        count, _, digest = (self.marker(LOG_HEAD) or "").partition(" ")
+        return LogHead(int(count), digest) if count.isdecimal() else LogHead(0, "")
 
     def log_count(self, before: datetime | None = None) -> int:
         """Return how many entries the log holds: all, or those in front of the first one at or after `before`."""

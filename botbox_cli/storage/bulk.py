@@ -3,19 +3,21 @@
 SQLite takes `executemany` of one upsert. PostgreSQL takes a COPY into a temporary table and one upsert from there, and
 gives by COPY too: binary, every row of the same bytes, so that numpy lays out and reads them all at once. For
 that NaN travels where the table has NULL.
+
+Nothing here loads SQLAlchemy: who only reads candles need not wait for it (`sqlite_reader`).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import fields
 from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from sqlalchemy import Connection
 
-from botbox_cli.storage import tables as t
+from botbox_cli.ports import CandleBatch, Indicators
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,22 +26,31 @@ Columns = tuple[np.ndarray, ...]
 """Opening times (int64 ms), then float64 columns in the order of FLOATS (or none of them)."""
 
 KEY = ("instrument_id", "timeframe", "open_ms")
-FLOATS = tuple(column.name for column in t.table(t.Candles).c if column.name not in KEY)
+FLOATS = tuple(f.name for f in (*fields(CandleBatch)[1:], *fields(Indicators)))
+
+_OF_SERIES = "WHERE instrument_id = ? AND timeframe = ?"
+ALL = f"{_OF_SERIES} ORDER BY open_ms"
+NEWEST_FIRST = f"{_OF_SERIES} ORDER BY open_ms DESC LIMIT ?"
+BETWEEN = f"{_OF_SERIES} AND open_ms BETWEEN ? AND ? ORDER BY open_ms"
 
 _SET = ", ".join(f"{name} = excluded.{name}" for name in FLOATS)
 _ON_CONFLICT = f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {_SET}"
+_N_BATCH = len(fields(CandleBatch))
+
+
+def split(columns: Columns) -> tuple[CandleBatch, Indicators]:
+    """Return columns as candles and their indicators."""
+    return CandleBatch(*columns[:_N_BATCH]), Indicators(*columns[_N_BATCH:])
 
 
 class Bulk(Protocol):
-    """What both drivers do."""
+    """What both drivers do. `driver` is a connection of theirs, within a transaction."""
 
-    def upsert(self, connection: Connection, instrument_id: int, timeframe: str, columns: Columns) -> int:
+    def upsert(self, driver: Any, instrument_id: int, timeframe: str, columns: Columns) -> int:
         """Store candles of rising opening times; return how many were new."""
         ...
 
-    def fetch(
-        self, connection: Connection, tail: str, parameters: tuple[Any, ...], *, floats: bool = True
-    ) -> Columns:
+    def fetch(self, driver: Any, tail: str, parameters: tuple[Any, ...], *, floats: bool = True) -> Columns:
         """Return the columns of `SELECT … FROM candles` + `tail`, which has a `?` for each parameter."""
         ...
 
@@ -55,8 +66,7 @@ class SqliteBulk:
         "SELECT count(*) FROM candles WHERE instrument_id = ? AND timeframe = ? AND open_ms BETWEEN ? AND ?"
     )
 
-    def upsert(self, connection: Connection, instrument_id: int, timeframe: str, columns: Columns) -> int:
-        driver = _sqlite(connection)
+    def upsert(self, driver: sqlite3.Connection, instrument_id: int, timeframe: str, columns: Columns) -> int:
         extent = (instrument_id, timeframe, int(columns[0][0]), int(columns[0][-1]))
         before: int = driver.execute(self._COUNT, extent).fetchone()[0]
         lists = (column.tolist() for column in columns)
@@ -65,10 +75,10 @@ class SqliteBulk:
         return after - before
 
     def fetch(
-        self, connection: Connection, tail: str, parameters: tuple[Any, ...], *, floats: bool = True
+        self, driver: sqlite3.Connection, tail: str, parameters: tuple[Any, ...], *, floats: bool = True
     ) -> Columns:
         names = ("open_ms", *FLOATS) if floats else ("open_ms",)
-        rows = _sqlite(connection).execute(f"SELECT {', '.join(names)} FROM candles {tail}", parameters)
+        rows = driver.execute(f"SELECT {', '.join(names)} FROM candles {tail}", parameters)
         # A float64 holds milliseconds exactly for the next 285,000 years; None becomes NaN.
         matrix = np.array(rows.fetchall(), dtype=np.float64).reshape(-1, len(names))
         times, *values = np.ascontiguousarray(matrix.T)
@@ -95,8 +105,9 @@ class PostgresBulk:
     _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
     _TRAILER = b"\xff\xff"
 
-    def upsert(self, connection: Connection, instrument_id: int, timeframe: str, columns: Columns) -> int:
-        driver = _psycopg(connection)
+    def upsert(
+        self, driver: psycopg.Connection[Any], instrument_id: int, timeframe: str, columns: Columns
+    ) -> int:
         rows = np.empty(len(columns[0]), _row_layout(len(columns)))
         rows["fields"] = len(columns)
         for number, column in enumerate(columns):
@@ -112,11 +123,16 @@ class PostgresBulk:
         return int(row[0])
 
     def fetch(
-        self, connection: Connection, tail: str, parameters: tuple[Any, ...], *, floats: bool = True
+        self,
+        driver: psycopg.Connection[Any],
+        tail: str,
+        parameters: tuple[Any, ...],
+        *,
+        floats: bool = True,
     ) -> Columns:
         names = f"open_ms, {self._OUT}" if floats else "open_ms"
         query = f"COPY (SELECT {names} FROM candles {tail.replace('?', '%s')}) TO STDOUT (FORMAT binary)"
-        with _psycopg(connection).cursor() as cursor, cursor.copy(query, parameters) as copy:
+        with driver.cursor() as cursor, cursor.copy(query, parameters) as copy:
             data = b"".join(copy)
         count = 1 + len(FLOATS) if floats else 1
         payload = len(data) - len(self._HEADER) - len(self._TRAILER)
@@ -133,14 +149,3 @@ def _row_layout(columns: int) -> np.dtype[np.void]:
     for number in range(1, columns):
         layout += [(f"length{number}", ">i4"), (f"value{number}", ">f8")]
     return np.dtype(layout)
-
-
-def _sqlite(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
-    driver: Any = connection.connection.driver_connection
-    return driver  # type: ignore[no-any-return]  # psycopg is not imported for people on SQLite

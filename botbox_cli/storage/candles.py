@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import Interval
 from botbox_cli.ports import CandleBatch, Indicators, Series
 from botbox_cli.storage import tables as t
-from botbox_cli.storage.bulk import FLOATS, Bulk, Columns, PostgresBulk, SqliteBulk
+from botbox_cli.storage.bulk import (
+    ALL,
+    BETWEEN,
+    FLOATS,
+    KEY,
+    NEWEST_FIRST,
+    Bulk,
+    Columns,
+    PostgresBulk,
+    SqliteBulk,
+    split,
+)
 from botbox_cli.storage.engine import Database
-from botbox_cli.storage.packs import LEAST_ROWS, Packs
+from botbox_cli.storage.packs import Packs
 from botbox_cli.storage.upserts import upserts
 
 instruments, series = t.table(t.Instruments), t.table(t.Series)
+candles = t.table(t.Candles)
 revisions, replays = t.table(t.Revisions), t.table(t.Replays)
 
 INSTRUMENT_ID = select(instruments.c.id).where(
@@ -52,13 +65,27 @@ REPLAYS = (
     )
 )
 
-_OF_SERIES = "WHERE instrument_id = ? AND timeframe = ?"
-ALL = f"{_OF_SERIES} ORDER BY open_ms"
-NEWEST_FIRST = f"{_OF_SERIES} ORDER BY open_ms DESC LIMIT ?"
-BETWEEN = f"{_OF_SERIES} AND open_ms BETWEEN ? AND ? ORDER BY open_ms"
+OLDEST = (
+    select(candles.c.open_ms)
+    .where(candles.c.instrument_id == bindparam("id_"), candles.c.timeframe == bindparam("timeframe_"))
+    .order_by(candles.c.open_ms)
+    .limit(1)
+)
+NTH_OLDEST = OLDEST.offset(bindparam("skip_"))
+DELETE_BEFORE = delete(candles).where(
+    candles.c.instrument_id == bindparam("id_"),
+    candles.c.timeframe == bindparam("timeframe_"),
+    candles.c.open_ms < bindparam("bound_"),
+)
+NARROW_SERIES = (
+    update(series)
+    .where(series.c.instrument_id == bindparam("id_"), series.c.timeframe == bindparam("timeframe_"))
+    .values(count=series.c.count - bindparam("gone_"), first_ms=bindparam("new_first_"))
+)
+PRUNE_BATCH = 5000
+"""Candles deleted in one transaction: others write between two."""
 
-assert tuple(f.name for f in (*fields(CandleBatch)[1:], *fields(Indicators))) == FLOATS
-_N_BATCH = len(fields(CandleBatch))
+assert tuple(c.name for c in t.table(t.Candles).c if c.name not in KEY) == FLOATS
 
 
 class SqlCandles:
@@ -79,7 +106,7 @@ class SqlCandles:
         """Return all stored opening times (int64 ms), oldest first."""
         with self._database.reading() as connection:
             key = (_instrument_id(connection, venue, symbol), interval.code)
-            return self._bulk.fetch(connection, ALL, key, floats=False)[0]
+            return self._bulk.fetch(_driver(connection), ALL, key, floats=False)[0]
 
     def upsert(
         self, venue: Venue, symbol: str, interval: Interval, candles: CandleBatch, indicators: Indicators
@@ -96,7 +123,7 @@ class SqlCandles:
                 instrument_id = _instrument_id(connection, venue, symbol)
             assert instrument_id is not None
             self._count_revision(connection, instrument_id, interval, first_ms=int(columns[0][0]))
-            new = self._bulk.upsert(connection, instrument_id, interval.code, columns)
+            new = self._bulk.upsert(_driver(connection), instrument_id, interval.code, columns)
             extent = {
                 "instrument_id": instrument_id,
                 "timeframe": interval.code,
@@ -140,14 +167,39 @@ class SqlCandles:
             }
             connection.execute(self._upserts.put_replay, row | {"stamp": stamp, "data": data})
 
+    def prune(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        """Delete the candles of a series that opened before `before_ms`, oldest first; return how many."""
+        total = 0
+        while True:
+            gone = self._prune_some(venue, symbol, interval, before_ms)
+            total += gone
+            if gone < PRUNE_BATCH:
+                return total
+
+    def _prune_some(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        with self._database.writing(durable=False) as connection:
+            key = {"id_": _instrument_id(connection, venue, symbol), "timeframe_": interval.code}
+            newest = connection.execute(LAST_MS, key).scalar()
+            if newest is None:
+                return 0
+            after = connection.execute(NTH_OLDEST, key | {"skip_": PRUNE_BATCH}).scalar()
+            bound = min(before_ms, int(newest), before_ms if after is None else int(after))
+            gone = connection.execute(DELETE_BEFORE, key | {"bound_": bound}).rowcount
+            if gone:
+                first = connection.execute(OLDEST, key).scalar_one()
+                connection.execute(NARROW_SERIES, key | {"gone_": gone, "new_first_": first})
+                row = {"instrument_id": key["id_"], "timeframe": interval.code, "revision": 1}
+                connection.execute(self._upserts.count_revision, row)
+            return int(gone)
+
     def tail(
         self, venue: Venue, symbol: str, interval: Interval, limit: int
     ) -> tuple[CandleBatch, Indicators]:
         """Return the newest `limit` stored candles, oldest first."""
         with self._database.reading() as connection:
             key = (_instrument_id(connection, venue, symbol), interval.code)
-            newest_first = self._bulk.fetch(connection, NEWEST_FIRST, (*key, limit))
-        return _split(tuple(np.ascontiguousarray(column[::-1]) for column in newest_first))
+            newest_first = self._bulk.fetch(_driver(connection), NEWEST_FIRST, (*key, limit))
+        return split(tuple(np.ascontiguousarray(column[::-1]) for column in newest_first))
 
     def between(
         self, venue: Venue, symbol: str, interval: Interval, start_ms: int, end_ms: int
@@ -155,14 +207,14 @@ class SqlCandles:
         """Return the stored candles with start_ms <= open time <= end_ms, oldest first."""
         with self._database.reading() as connection:
             instrument_id = _instrument_id(connection, venue, symbol)
-            is_long = (end_ms - start_ms) // interval.length_ms >= LEAST_ROWS
-            if self._packs is not None and instrument_id is not None and is_long:
-                columns = self._packs.series(connection, self._bulk, instrument_id, interval.code)
-                first, after = np.searchsorted(columns[0], [start_ms, end_ms + 1]).tolist()
-                return _split(tuple(column[first:after] for column in columns))
-            return _split(
-                self._bulk.fetch(connection, BETWEEN, (instrument_id, interval.code, start_ms, end_ms))
-            )
+            if self._packs is not None and instrument_id is not None:
+                columns = self._packs.between(
+                    _driver(connection), instrument_id, interval, start_ms, end_ms, bulk=self._bulk
+                )
+            else:
+                key = (instrument_id, interval.code, start_ms, end_ms)
+                columns = self._bulk.fetch(_driver(connection), BETWEEN, key)
+        return split(columns)
 
     def between_many(
         self, venue: Venue, symbols: Sequence[str], interval: Interval, start_ms: int, end_ms: int
@@ -171,9 +223,15 @@ class SqlCandles:
         with self._database.reading() as connection:
             ids = connection.execute(INSTRUMENT_IDS, {"venue_": venue, "symbols_": list(symbols)}).all()
             return {
-                symbol: _split(self._bulk.fetch(connection, BETWEEN, (id_, interval.code, start_ms, end_ms)))
+                symbol: split(
+                    self._bulk.fetch(_driver(connection), BETWEEN, (id_, interval.code, start_ms, end_ms))
+                )
                 for symbol, id_ in ids
             }
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _instrument_id(connection: Connection, venue: Venue, symbol: str) -> int | None:
@@ -184,7 +242,3 @@ def _instrument_id(connection: Connection, venue: Venue, symbol: str) -> int | N
 
 def _columns(batch: CandleBatch | Indicators) -> Columns:
     return tuple(getattr(batch, f.name) for f in fields(batch))
-
-
-def _split(columns: Columns) -> tuple[CandleBatch, Indicators]:
-    return CandleBatch(*columns[:_N_BATCH]), Indicators(*columns[_N_BATCH:])

@@ -14,9 +14,9 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_en
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from botbox_cli.errors import ConfigError, Conflict, StorageError
+from botbox_cli.storage.schema import RETIRED_HINT
+from botbox_cli.storage.sqlite_file import BUSY_S, connect
 
-BUSY_S = 12
-"""How long to wait for another process before giving up: below the 30 s that one command may take."""
 CONNECT_S = 4
 IDLE_IN_TRANSACTION_S = 60
 """A frozen process must not keep an account's books locked for ever."""
@@ -86,19 +86,7 @@ class Database:
 
     def connect_sqlite(self) -> sqlite3.Connection:
         """Return a new connection of the driver to a file that must exist."""
-        target = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(
-            target,
-            uri=self.path is not None,
-            timeout=BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        connection.execute("PRAGMA foreign_keys = ON")
-        # On macOS only this makes a sync reach the disk. It has no effect elsewhere.
-        connection.execute("PRAGMA fullfsync = ON")
-        return connection
+        return connect(self.path, BUSY_S)
 
     def _postgres_engine(self) -> Engine:
         settings = {
@@ -229,6 +217,7 @@ _BUSY = _Meaning(
     retryable=True,
 )
 _FULL = _Meaning("storage_full", "{name} can't grow: {cause}", "free some space on its disk")
+_RETIRED = _Meaning("storage_moved", "{name} is not used any more: {cause}", RETIRED_HINT)
 _OTHER = _Meaning("storage", "{name} failed: {cause}", "run `botbox doctor`")
 
 _SQLITE_READ_ONLY = _Meaning(
@@ -254,6 +243,8 @@ def _explain_sqlite(cause: BaseException, database: Database) -> _Meaning:
     name = "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])
     if name == "SQLITE_CANTOPEN" and database.path is not None and not database.path.exists():
         return _NO_FILE
+    if getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_TRIGGER":
+        return _RETIRED  # There are no other triggers.
     if str(cause).startswith(("no such table", "no such column")):
         return _MISSING
     return _SQLITE.get(name, _OTHER)
@@ -282,6 +273,7 @@ _POSTGRES = {
     "55P03": _BUSY,
     "40": _BUSY,
     "53100": _FULL,
+    "BB001": _RETIRED,
 }
 """By the beginning of PostgreSQL's SQLSTATE."""
 

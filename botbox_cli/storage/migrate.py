@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from botbox_cli.errors import StorageError
-from botbox_cli.storage.engine import BUSY_S, Database
-from botbox_cli.storage.schema import HEAD, refuse_newer
+from botbox_cli.storage.engine import Database
+from botbox_cli.storage.schema import HEAD, refuse_newer, refuse_retired
+from botbox_cli.storage.sqlite_file import BUSY_S
 from botbox_cli.storage.store import random_tag
 from botbox_cli.storage.tables import save_tag
 
@@ -47,6 +48,7 @@ def _upgrade(database: Database, new_tag: Callable[[], str]) -> bool:
         if not database.is_sqlite:
             connection.execute(_MIGRATION_LOCK)
         revision = _revision(connection)
+        refuse_retired(connection, revision, database.name)
         refuse_newer(revision, database.name)
         if revision == HEAD:
             return False

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 import zlib
 from contextlib import suppress
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, text
 
-from botbox_cli.storage.bulk import FLOATS, Bulk, Columns
+from botbox_cli.domain.candle import Interval
+from botbox_cli.storage.bulk import BETWEEN, FLOATS, Bulk, Columns
 
 MAGIC = b"botbox candles 1\n"
 LEAST_ROWS = 2000
@@ -34,16 +35,16 @@ TAIL_ROWS = 500
 SETTLED_S = 2.0
 """A write that lies this near to a check, or after it, may not be covered by it."""
 
-_RANGE = "WHERE instrument_id = :id_ AND timeframe = :timeframe_ AND open_ms BETWEEN :first_ AND :last_"
+_RANGE = "WHERE instrument_id = :id AND timeframe = :timeframe AND open_ms BETWEEN :first AND :last"
 _SUMS = (
     "open + high + low + close",
     "volume + turnover + coalesce(volume_ma, 0)",
     "bb_upper + bb_middle + bb_lower + rsi + atr",
 )
 """All columns; few sums of many are faster than many of one, and each is of values of like size."""
-_STAMP = text(
+_STAMP = (
     "SELECT (SELECT tag FROM installation), coalesce((SELECT revision FROM revisions WHERE "
-    "instrument_id = :id_ AND timeframe = :timeframe_), 0), count(*), total(open_ms), "
+    "instrument_id = :id AND timeframe = :timeframe), 0), count(*), total(open_ms), "
     + ", ".join(f"total({sum_})" for sum_ in _SUMS)
     + f" FROM candles {_RANGE}"
 )
@@ -57,7 +58,24 @@ class Packs:
         self._files = (database, database.with_name(f"{database.name}-wal"))
         self._folder = database.with_name(f"{database.stem}-candles")
 
-    def series(self, connection: Connection, bulk: Bulk, instrument_id: int, timeframe: str) -> Columns:
+    def between(
+        self,
+        driver: sqlite3.Connection,
+        instrument_id: int,
+        interval: Interval,
+        start_ms: int,
+        end_ms: int,
+        *,
+        bulk: Bulk,
+    ) -> Columns:
+        """Return the columns of the candles with start_ms <= open time <= end_ms: of a long stretch from the pack."""
+        if (end_ms - start_ms) // interval.length_ms < LEAST_ROWS:
+            return bulk.fetch(driver, BETWEEN, (instrument_id, interval.code, start_ms, end_ms))
+        columns = self.series(driver, bulk, instrument_id, interval.code)
+        first, after = np.searchsorted(columns[0], [start_ms, end_ms + 1]).tolist()
+        return tuple(column[first:after] for column in columns)
+
+    def series(self, driver: sqlite3.Connection, bulk: Bulk, instrument_id: int, timeframe: str) -> Columns:
         """Return all columns of a series."""
         path = self._folder / f"{instrument_id}-{timeframe}.pack"
         packed = _load(path)
@@ -67,18 +85,18 @@ class Packs:
                 return columns
             checked = time.time()
             first, last = int(columns[0][0]), int(columns[0][-1])
-            if stamp == _stamp(connection, instrument_id, timeframe, first, last):
-                before = bulk.fetch(connection, _ROWS.format("<"), (instrument_id, timeframe, first))
-                after = bulk.fetch(connection, _ROWS.format(">"), (instrument_id, timeframe, last))
+            if stamp == _stamp(driver, instrument_id, timeframe, first, last):
+                before = bulk.fetch(driver, _ROWS.format("<"), (instrument_id, timeframe, first))
+                after = bulk.fetch(driver, _ROWS.format(">"), (instrument_id, timeframe, last))
                 if not len(before[0]) and not len(after[0]):
                     _mark_checked(path, checked)
                     return columns
                 if not len(before[0]) and len(after[0]) <= TAIL_ROWS:
                     return tuple(np.concatenate(pair) for pair in zip(columns, after, strict=True))
-        columns = bulk.fetch(connection, _ROWS.format(">="), (instrument_id, timeframe, -(2**62)))
+        columns = bulk.fetch(driver, _ROWS.format(">="), (instrument_id, timeframe, -(2**62)))
         if len(columns[0]) >= LEAST_ROWS:
             first, last = int(columns[0][0]), int(columns[0][-1])
-            _save(path, _stamp(connection, instrument_id, timeframe, first, last), columns)
+            _save(path, _stamp(driver, instrument_id, timeframe, first, last), columns)
         return columns
 
     def _is_untouched_since_check(self, path: Path) -> bool:
@@ -98,10 +116,11 @@ def _mark_checked(path: Path, at: float) -> None:
         os.utime(path, (at, at))
 
 
-def _stamp(connection: Connection, instrument_id: int, timeframe: str, first: int, last: int) -> list[Any]:
-    key = {"id_": instrument_id, "timeframe_": timeframe, "first_": first, "last_": last}
-    row = connection.execute(_STAMP, key).one()
-    return list(row)
+def _stamp(
+    driver: sqlite3.Connection, instrument_id: int, timeframe: str, first: int, last: int
+) -> list[Any]:
+    key = {"id": instrument_id, "timeframe": timeframe, "first": first, "last": last}
+    return list(driver.execute(_STAMP, key).fetchone())
 
 
 def _load(path: Path) -> tuple[list[Any], Columns] | None:

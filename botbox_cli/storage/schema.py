@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from typing import TYPE_CHECKING
 
 from botbox_cli.errors import StorageError
 
-REVISIONS = ("0001", "0002")
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REVISIONS = ("0001", "0002", "0003")
 """All versions, oldest first; the last is the one this program works with."""
 HEAD = REVISIONS[-1]
 
-_STATE = text("SELECT version_num, (SELECT tag FROM installation) FROM alembic_version")
+STATE = "SELECT version_num, (SELECT tag FROM installation) FROM alembic_version"
+RETIRED = "retired"
+"""Stands for a version in a database that must not be worked with any more (see `retired`): nobody knows it."""
+RETIRED_HINT = "let DATABASE_URL name the other one, here and wherever else botbox runs"
 
 
 def checked_tag(connection: Connection, name: str) -> str:
@@ -19,11 +25,20 @@ def checked_tag(connection: Connection, name: str) -> str:
     Raises:
         StorageError: If the schema is older or newer than the program's, or not there at all.
     """
-    row = connection.execute(_STATE).fetchone()
-    check_revision(None if row is None else row[0], name)
+    row = connection.exec_driver_sql(STATE).fetchone()
+    revision = None if row is None else row[0]
+    refuse_retired(connection, revision, name)
+    check_revision(revision, name)
     if row is None or row[1] is None:
         raise StorageError(f"{name} has no installation tag", "run `botbox init`", code="storage_missing")
     return str(row[1])
+
+
+def refuse_retired(connection: Connection, revision: str | None, name: str) -> None:
+    """Raise StorageError for a database that was retired."""
+    if revision == RETIRED:
+        why = connection.exec_driver_sql("SELECT why FROM retired").scalar_one()
+        raise StorageError(f"{name} is not used any more: {why}", RETIRED_HINT, code="storage_moved")
 
 
 def check_revision(revision: str | None, name: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, astuple, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.instrument import Instrument
@@ -47,6 +47,8 @@ REPLACE_HOLDER = update(leases).where(_NAME, _TOKEN)
 FREE_LEASE = delete(leases).where(_NAME, _TOKEN)
 START_JOB = insert(jobs).returning(jobs.c.id)
 FINISH_JOB = update(jobs).where(jobs.c.id == bindparam("key_"))
+NEWEST_JOB = select(func.max(jobs.c.id))
+PRUNE_JOBS = delete(jobs).where(jobs.c.started_at < bindparam("before_"), jobs.c.id <= bindparam("last_"))
 LAST_JOB = (
     select(*_columns(jobs, JobRun)).where(jobs.c.job == bindparam("job_")).order_by(jobs.c.id.desc()).limit(1)
 )
@@ -195,3 +197,10 @@ class SqlStore:
         """Return the newest pass of a job."""
         rows = self._rows(LAST_JOB, job_=job)
         return JobRun(*rows[0]) if rows else None
+
+    def prune_jobs(self, before: datetime, *, keep: int) -> int:
+        """Delete passes that began before `before`, but none of the newest `keep`; return how many."""
+        with self.database.writing(durable=False) as connection:
+            run = Runner(connection)
+            newest = run.value(NEWEST_JOB, {}) or 0
+            return run.changed(PRUNE_JOBS, {"before_": before, "last_": newest - keep})

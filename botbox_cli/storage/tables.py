@@ -367,6 +367,33 @@ class Jobs(Base, table=True):
     detail: str
 
 
+class WebToken(Base, table=True):
+    """One row: the hash of the token that opens the web page."""
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: int = Field(default=1, primary_key=True)
+    digest: str
+    made_at: datetime = _time()
+
+
+class WebSessions(Base, table=True):
+    """Browsers that have logged in, by the hash of their cookie."""
+
+    digest: str = Field(primary_key=True)
+    client: str
+    created_at: datetime = _time()
+    expires_at: datetime = _time()
+
+
+class WebFailures(Base, table=True):
+    """Wrong tokens by client, counted since a time."""
+
+    client: str = Field(primary_key=True)
+    count: int
+    since: datetime = _time()
+
+
 def table(model: type[Base]) -> Table:
     """Return the Core table of `model`, from which statements are built."""
     return metadata.tables[model.__name__.lower()]

@@ -65,6 +65,12 @@ class Upserts:
             index_elements=["instrument_id", "timeframe"], set_={"revision": revisions.c.revision + 1}
         )
 
+        self.add_web_token = (
+            insert(t.table(t.WebToken)).on_conflict_do_nothing().returning(t.table(t.WebToken).c.id)
+        )
+        self.put_web_token = put(t.WebToken)
+        self.put_web_failures = put(t.WebFailures)
+
         leases, statement = t.table(t.Leases), insert(t.table(t.Leases))
         self.take_lease = statement.on_conflict_do_update(
             index_elements=["name"],

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.errors import ConfigError, StorageError
+from botbox_cli.services.lease import COMMAND_BUDGET_S, LEASE_TTL_S
 from botbox_cli.storage import engine
 from botbox_cli.storage.engine import Database, parse_url
 from botbox_cli.storage.migrate import upgrade
@@ -329,3 +330,7 @@ def test_our_own_errors_pass_unchanged(sqlite_copy: str) -> None:
     with pytest.raises(ValueError, match=r"^mine$"), store.database.writing():
         raise ValueError("mine")
     store.close()
+
+
+def test_others_outwait_a_process_that_is_frozen_past_its_lease() -> None:
+    assert LEASE_TTL_S < engine.BUSY_S < COMMAND_BUDGET_S

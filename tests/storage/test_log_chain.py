@@ -156,6 +156,24 @@ def test_deletion_at_the_end_still_shows_when_the_log_has_gone_on(
     assert entry > entries[4].id
 
 
+@pytest.mark.parametrize("value", [None, "", "[5, 'ab']", "-5 ab", "4 ab", "six of them"])
+def test_damaged_head_shows_and_the_log_goes_on(
+    store: SqlStore, account: Account, entries: list[LogEntry], value: str | None
+) -> None:
+    if value is None:
+        tamper(store, "DELETE FROM markers WHERE name = 'log head' AND account_id = :id", id=account.id)
+    else:
+        statement = "UPDATE markers SET value = :value WHERE name = 'log head' AND account_id = :id"
+        tamper(store, statement, value=value, id=account.id)
+
+    verdict = verify(store, account)
+    assert verdict.broken is not None
+    assert verdict.checked == 5
+
+    append(store, account, 5)
+    assert not verify(store, account).is_intact
+
+
 def test_inserted_entry_is_named(store: SqlStore, account: Account, entries: list[LogEntry]) -> None:
     """Ids of another account's entries lie between ours; free one and put a well-made entry there."""
     place = entries[2].id + 1

@@ -77,6 +77,16 @@ class MemoryCandles:
     ) -> None:
         self.remembered[venue, symbol, interval.code, rule] = stamp, data
 
+    def prune(self, venue: Venue, symbol: str, interval: Interval, before_ms: int) -> int:
+        key = (venue, symbol, interval.code)
+        candles, indicators = self._all(venue, symbol, interval)
+        gone = min(int(np.searchsorted(candles.open_ms, before_ms)), max(0, len(candles.open_ms) - 1))
+        if gone:
+            rows = slice(gone, None)
+            self.columns[key] = cut(candles, rows), cut_indicators(indicators, rows)
+            self.changes[key] = self.changes.get(key, 0) + 1
+        return gone
+
     def tail(self, venue: Venue, symbol: str, interval: Interval, limit: int) -> Columns:
         candles, indicators = self._all(venue, symbol, interval)
         return cut(candles, slice(-limit, None)), cut_indicators(indicators, slice(-limit, None))

@@ -133,14 +133,21 @@ class MemoryStore:
         return self._instruments.get((venue, symbol))
 
     def start_job(self, job: str, now: datetime) -> int:
-        self._jobs.append(JobRun(job, now, id=len(self._jobs) + 1))
-        return len(self._jobs)
+        run_id = self._jobs[-1].id + 1 if self._jobs else 1
+        self._jobs.append(JobRun(job, now, id=run_id))
+        return run_id
 
     def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None:
-        self._jobs[run_id - 1] = replace(self._jobs[run_id - 1], finished_at=now, ok=ok, detail=detail)
+        place = next(i for i in reversed(range(len(self._jobs))) if self._jobs[i].id == run_id)
+        self._jobs[place] = replace(self._jobs[place], finished_at=now, ok=ok, detail=detail)
 
     def last_job(self, job: str) -> JobRun | None:
         return next((run for run in reversed(self._jobs) if run.job == job), None)
+
+    def prune_jobs(self, before: datetime, *, keep: int) -> int:
+        old = [run for run in self._jobs[: max(0, len(self._jobs) - keep)] if run.started_at < before]
+        self._jobs = [run for run in self._jobs if run not in old]
+        return len(old)
 
 
 class MemoryBooks:

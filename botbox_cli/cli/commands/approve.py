@@ -28,6 +28,7 @@ def approve(
     """
     from botbox_cli.cli.commands.execute import trade_setup
     from botbox_cli.cli.person import decider
+    from botbox_cli.cli.progress import replaying
     from botbox_cli.cli.render import evidence_lines
     from botbox_cli.documents import outcome_document
     from botbox_cli.services import decide
@@ -41,7 +42,7 @@ def approve(
         desk = wiring.desk()
         shown = decider()
         if not as_json:
-            seen = card(desk, number)
+            seen = card(desk, number, waiting=replaying(session.console))
             evidence_lines(session.console, seen)
             shown |= card_facts(seen)
         setup = decide.approve(desk, number, note=note, shown=shown)

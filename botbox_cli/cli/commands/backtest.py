@@ -65,10 +65,10 @@ def backtest(  # noqa: PLR0913, PLR0917  # one parameter an option
             "`--walk-forward N` tries each choice on later candles; `botbox sweep` looks at all of them",
         )
     session = begin(ctx, as_json, env_file)
-    with session.wired() as wiring:
+    with session.recorded() as recorded:
         source, ask = ask_of(
             session.settings,
-            wiring,
+            recorded,
             chosen[0],
             symbols=symbol,
             timeframe=timeframe,
@@ -86,7 +86,9 @@ def backtest(  # noqa: PLR0913, PLR0917  # one parameter an option
         final = result.report or result.out_of_sample
         report.write_csv(csv, [] if final is None else [final])
     if html is not None:
-        report.write_html(html, result)
+        from botbox_cli.cli.backtest_html import write_html
+
+        write_html(html, result)
     if as_json:
         session.console.document(report.backtest_document(result))
     else:

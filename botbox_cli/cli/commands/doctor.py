@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,21 +19,32 @@ if TYPE_CHECKING:
     from botbox_cli.services.doctor import Finding
 
 
-def doctor(ctx: typer.Context, as_json: AsJson = False, env_file: EnvFile = None) -> int:
+def doctor(
+    ctx: typer.Context,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only what is not well; nothing while all is (for cron).")
+    ] = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = None,
+) -> int:
     """Check settings, key, clock, database, candles, stops.
 
-    Each finding comes with its remedy; the exit code is that of the gravest.
+    Each finding comes with its remedy; the exit code is that of the gravest failure. A warning is no failure.
 
     \b
-    Example:
+    Examples:
       botbox doctor
+      botbox doctor --quiet || echo "botbox needs you"
     """
     from botbox_cli.cli.render import findings_report
     from botbox_cli.documents import error_document
+    from botbox_cli.services.doctor import Status
 
     console = console_of(ctx, as_json)
-    findings = list(_findings(console, env_file))
+    findings = [f for f in _findings(console, env_file) if not quiet or f.status is not Status.OK]
     errors = [f.error for f in findings if f.error is not None]
+    if quiet and not findings and not as_json:
+        return 0
     if as_json:
         console.document(
             {

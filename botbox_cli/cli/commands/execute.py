@@ -69,6 +69,7 @@ def trade_setup(
 def _evidence(session: Session, desk: Desk, setup_id: int) -> dict[str, Any]:
     """Show what came of setups like this one, and return it for the log; a script is shown nothing."""
     from botbox_cli.cli.person import decider
+    from botbox_cli.cli.progress import replaying
     from botbox_cli.cli.render import evidence_lines
     from botbox_cli.services.card import Card, statistics_facts, statistics_of
 
@@ -76,7 +77,7 @@ def _evidence(session: Session, desk: Desk, setup_id: int) -> dict[str, Any]:
         return decider()
     with desk.store.read(desk.account) as books:
         setup = books.setup(setup_id)
-    past, error = statistics_of(desk, setup)
+    past, error = statistics_of(desk, setup, waiting=replaying(session.console))
     evidence_lines(session.console, Card(setup, None, None, None, (), past, error))
     return {**decider(), "statistics": statistics_facts(past)}
 

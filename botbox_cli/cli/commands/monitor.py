@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.postman import post_of
 from botbox_cli.cli.repeat import Interval, Once, repeat
 from botbox_cli.cli.session import begin
 
@@ -26,7 +27,7 @@ def monitor(
     from botbox_cli.cli.render import monitor_report
 
     session = begin(ctx, as_json, env_file)
-    with session.wired(moves_money=True) as wiring:
+    with session.wired(moves_money=True) as wiring, post_of(session, wiring) as tell:
 
         def one_pass() -> int:
             done = monitor_pass(wiring)
@@ -34,6 +35,7 @@ def monitor(
                 session.console.document(done.document)
             else:
                 monitor_report(session.console, done.result)
+            tell(done.errors, done.result.checked > 0)
             return done.exit_code
 
         return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)

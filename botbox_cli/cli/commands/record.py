@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile, Since, parse_when
+from botbox_cli.cli.postman import post_of
 from botbox_cli.cli.repeat import Interval, Once, repeat
 from botbox_cli.cli.session import begin
 
@@ -42,7 +43,7 @@ def record(
     session = begin(ctx, as_json, env_file)
     symbols = tuple(s.strip().upper() for s in symbol or session.settings.symbols)
     timeframes = tuple(t.strip().upper() for t in timeframe or session.settings.timeframes)
-    with session.wired() as wiring:
+    with session.wired() as wiring, post_of(session, wiring) as tell:
         start = parse_when(since, wiring.clock.now())
 
         def one_pass() -> int:
@@ -55,6 +56,7 @@ def record(
                 session.console.document(done.document)
             else:
                 record_report(session.console, done.result)
+            tell(done.errors, True)
             return done.exit_code
 
         return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)

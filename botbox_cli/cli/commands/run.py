@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from botbox_cli.cli.console import Console
 from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.postman import Tell, post_of
 from botbox_cli.cli.repeat import Interval, Once, repeat
 from botbox_cli.cli.session import Session, begin
 from botbox_cli.documents import Document, error_document
@@ -36,13 +37,13 @@ def run(
       */5 * * * * botbox run --once
     """
     session = begin(ctx, as_json, env_file)
-    with session.wired(moves_money=True) as wiring:
+    with session.wired(moves_money=True) as wiring, post_of(session, wiring) as tell:
 
         def one_pass() -> int:
             name = f"run:{wiring.account().id}"
             try:
                 with job(wiring.store, wiring.clock, wiring.holder, name) as current:
-                    code = _all_three(session, wiring)
+                    code = _all_three(session, wiring, tell)
                     current.ok = code == 0
             except AlreadyRunning as e:
                 return session.nothing_done(e, {"record": None, "scan": None, "monitor": None})
@@ -51,7 +52,7 @@ def run(
         return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)
 
 
-def _all_three(session: Session, wiring: Wiring) -> int:
+def _all_three(session: Session, wiring: Wiring, tell: Tell) -> int:
     """Run the three jobs one after the other; what one meets does not keep the next from its work."""
     from botbox_cli.cli import passes, render
     from botbox_cli.cli.progress import progress_of
@@ -68,29 +69,30 @@ def _all_three(session: Session, wiring: Wiring) -> int:
         ("monitor", lambda: passes.monitor_pass(wiring), render.monitor_brief),
     )
     documents: Document = {}
-    codes = []
+    errors: list[BotboxError] = []
     for name, part, report in parts:
-        documents[name], code = _one(console, part, report)
-        codes.append(code)
+        documents[name], met = _one(console, part, report)
+        errors += met
     if console.as_json:
         console.document(documents)
-    return gravest(codes)
+    tell(errors, True)
+    return gravest([e.exit_code for e in errors])
 
 
 def _one(
     console: Console, part: Callable[[], Done], report: Callable[[Console, Any], None]
-) -> tuple[Document, int]:
-    """Run one job; return its document, or that of the error which ended it, and its exit code."""
+) -> tuple[Document, Sequence[BotboxError]]:
+    """Run one job; return its document, or that of the error which ended it, and what it met."""
     try:
         done = part()
     except AlreadyRunning as e:
         if not console.as_json:
             console.say(f"{e.message}: left to that process")
-        return {"already_running": e.message}, 0
+        return {"already_running": e.message}, ()
     except BotboxError as e:
         if not console.as_json:
             console.complain(e)
-        return {"error": error_document(e)}, e.exit_code
+        return {"error": error_document(e)}, (e,)
     if not console.as_json:
         report(console, done.result)
-    return done.document, done.exit_code
+    return done.document, done.errors

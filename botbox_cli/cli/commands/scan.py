@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile
+from botbox_cli.cli.postman import post_of
 from botbox_cli.cli.session import begin
 
 
@@ -29,13 +30,14 @@ def scan(
     from botbox_cli.services.jobs import AlreadyRunning
 
     session = begin(ctx, as_json, env_file)
-    with session.wired() as wiring:
+    with session.wired() as wiring, post_of(session, wiring) as tell:
         try:
             done = scan_pass(wiring, session.settings.symbols, timeframe.strip().upper())
         except AlreadyRunning as e:
             return session.nothing_done(e, {"detected": [], "invalidated": [], "skipped": [], "scanned": 0})
-    if as_json:
-        session.console.document(done.document)
-    else:
-        scan_report(session.console, done.result)
+        if as_json:
+            session.console.document(done.document)
+        else:
+            scan_report(session.console, done.result)
+        tell(done.errors, False)
     return done.exit_code

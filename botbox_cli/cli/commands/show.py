@@ -15,13 +15,16 @@ def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_fil
     Example:
       botbox show 1
     """
+    from botbox_cli.cli.progress import replaying
     from botbox_cli.cli.render import setup_card, setup_chart
     from botbox_cli.documents import error_document, setup_document
     from botbox_cli.services.card import card, card_facts
 
     session = begin(ctx, as_json, env_file)
     with session.wired() as wiring:
-        found = card(wiring.desk(), checked_id(setup_id, "setup", "setups"))
+        found = card(
+            wiring.desk(), checked_id(setup_id, "setup", "setups"), waiting=replaying(session.console)
+        )
         if as_json:
             facts = card_facts(found)
             facts["against"] = [error_document(e) for e in found.against]

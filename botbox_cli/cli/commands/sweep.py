@@ -62,10 +62,10 @@ def sweep(  # noqa: PLR0913, PLR0917  # one parameter an option
     wanted = combinations(grid_of(known, set_))
     session = begin(ctx, as_json, env_file)
     with tempfile.TemporaryDirectory(prefix="botbox-sweep-") as folder:
-        with session.wired() as wiring:
+        with session.recorded() as recorded:
             source, ask = ask_of(
                 session.settings,
-                wiring,
+                recorded,
                 configured(known, {}),
                 symbols=symbol,
                 timeframe=timeframe,

@@ -1,6 +1,7 @@
 """`botbox chart`: what is drawn, where it fits, and the files."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -64,6 +65,19 @@ def test_chart_names_levels_beside_their_lines_and_marks_fills() -> None:
         assert f"{name} {price}" in text
     assert "▲" in text
     assert "▼" in text
+
+
+def test_a_fill_in_the_candle_that_is_still_open_is_drawn_at_the_last_closed_one() -> None:
+    drawing = a_drawing()
+    end = from_ms(int(drawing.candles.open_ms[-1])) + HOUR.length
+    close = Decimal(str(round(float(drawing.candles.close[-1]), 2)))
+    marks = (Mark(end + timedelta(minutes=20), close, "sell", is_buy=False),)
+    text = draw_text(replace(drawing, marks=marks), width=100, colour=False, is_unicode=True)
+
+    assert "▼" in text
+    assert drawing.column_of(end + timedelta(minutes=20)) == len(drawing.candles.open_ms) - 1
+    assert drawing.column_of(end + HOUR.length) is None
+    assert drawing.column_of(from_ms(int(drawing.candles.open_ms[0]) - 1)) is None
 
 
 def test_rising_and_falling_candles_differ_without_colour() -> None:

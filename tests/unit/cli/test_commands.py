@@ -71,14 +71,16 @@ def test_init_writes_a_private_env_file_and_the_database_once(private_home: Path
     first, second = botbox("init", "--json").document, botbox("init", "--json").document
 
     database = f"{private_home}/.local/share/botbox/botbox.sqlite"
+    assert len(first["web_token"]) >= 32
     assert first == {
         "schema": 1,
         "env_file": ".dev.vars",
         "env_file_written": True,
         "database": database,
         "database_changed": True,
+        "web_token": first["web_token"],
     }
-    assert second == first | {"env_file_written": False, "database_changed": False}
+    assert second == first | {"env_file_written": False, "database_changed": False, "web_token": None}
     assert (private_home / ".dev.vars").stat().st_mode & 0o777 == 0o600
     assert Path(database).stat().st_mode & 0o077 == 0
 
@@ -182,7 +184,7 @@ def test_record_document(installation: Path) -> None:
     first = botbox("record", "--once", "--since", "10d", "--json").document
     second = botbox("record", "--once", "--since", "10d", "--json").document
 
-    assert set(first) == {"schema", "recorded", "repaired", "series", "errors"}
+    assert set(first) == {"schema", "recorded", "repaired", "series", "errors", "pruned"}
     assert first["recorded"] == 2 * (240 + 60)
     assert [(s["symbol"], s["timeframe"], s["recorded"], s["gaps"]) for s in first["series"]] == [
         ("BTCUSDT", "60", 240, 0),
@@ -617,7 +619,7 @@ def test_run_document(recorded: Path) -> None:
     document = botbox("run", "--once", "--json").document
 
     assert set(document) == {"schema", "record", "scan", "monitor"}
-    assert set(document["record"]) == {"recorded", "repaired", "series", "errors"}
+    assert set(document["record"]) == {"recorded", "repaired", "series", "errors", "pruned"}
     assert set(document["scan"]) == {"detected", "invalidated", "skipped", "scanned"}
     assert set(document["monitor"]) == {"checked", "closed", "errors", "trades"}
 
@@ -735,3 +737,43 @@ def test_doctor_for_people(recorded: Path) -> None:
     lines = botbox("doctor", width=80).out.splitlines()
 
     assert lines[0] == "✓ settings: mode paper, from .dev.vars"
+
+
+def test_doctor_is_silent_while_all_is_well(recorded: Path) -> None:
+    botbox("monitor", "--once")
+    full = botbox("doctor", "--json").document
+    quiet = botbox("doctor", "--quiet", "--json").document
+
+    assert quiet["findings"] == [f for f in full["findings"] if f["status"] != "ok"]
+    assert (botbox("doctor", "--quiet").out == "") is (quiet["findings"] == [])
+
+
+def test_quiet_doctor_says_what_is_wrong_and_how_gravely(private_home: Path) -> None:
+    ran = botbox("doctor", "--quiet")
+
+    assert ran.code == 9
+    assert [finding["status"] for finding in ran.records] == ["failed"]
+
+
+def test_record_forgets_candles_that_are_too_old(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    botbox("record", "--once", "--since", "90d", "--timeframe", "60")
+    monkeypatch.setenv("BOTBOX_CANDLE_RETENTION", "60=45d,D=2y")
+
+    ran = botbox("record", "--once", "--timeframe", "60", "--json")
+
+    assert ran.code == 0
+    assert ran.document["pruned"] > 2 * 24 * 40
+    assert botbox("record", "--once", "--timeframe", "60", "--json").document["recorded"] == 0
+    assert botbox("scan").code == 0
+
+
+@pytest.mark.parametrize("value", ["2", "2x", "60=", "61=2y", "60=2y,3d", "0d"])
+def test_retention_that_is_none_is_refused(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("BOTBOX_CANDLE_RETENTION", value)
+
+    ran = botbox("setups")
+
+    assert ran.code == 3
+    assert f"BOTBOX_CANDLE_RETENTION={value} is not valid" in ran.err

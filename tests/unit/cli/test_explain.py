@@ -54,6 +54,19 @@ def test_changed_candle_is_noticed(told: dict[str, Any]) -> None:
     assert "CHANGED" in botbox("explain", told["setup"]["id"]).out
 
 
+def test_candles_that_were_thrown_away_are_gone_not_changed(told: dict[str, Any]) -> None:
+    with closing(sqlite3.connect(database())) as books:
+        books.execute("DELETE FROM candles WHERE open_ms <= 1745838000000")
+        books.commit()
+
+    ran = botbox("explain", told["setup"]["id"], "--json")
+
+    assert ran.code == 0
+    assert (ran.document["basis"]["is_same"], ran.document["basis"]["is_gone"]) == (False, True)
+    assert "GONE: some of these candles are not stored" in botbox("explain", told["setup"]["id"]).out
+    assert botbox("stats", "--shadow").code == 0
+
+
 def test_who_decided_when_and_why_is_told(told: dict[str, Any]) -> None:
     detected, approved = told["decisions"]
 

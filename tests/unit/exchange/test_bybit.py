@@ -570,6 +570,20 @@ def test_open_orders_of_all_kinds_are_read_page_by_page() -> None:
     ]
 
 
+def test_open_orders_are_read_only_as_far_as_those_that_are_wanted() -> None:
+    row = order_row(orderStatus="New", cumExecQty="0")
+    other = order_row(orderId="2", orderLinkId="other", orderStatus="New", cumExecQty="0")
+    pages = (listed(other, cursor="a"), listed(row, cursor="b"), listed())
+
+    assert len(over(ScriptedSession(get_open_orders=pages)).open_orders(until={ID})) == 2
+    session = ScriptedSession(get_open_orders=pages)
+    over(session).open_orders(until={ID})
+    assert len(session.asked) == 2
+    session = ScriptedSession(get_open_orders=pages)
+    over(session).open_orders(until={ID, "missing"})
+    assert len(session.asked) == 3
+
+
 def test_unreadable_order_of_somebody_else_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
     ours = order_row(orderStatus="New", cumExecQty="0")
     session = ScriptedSession(get_open_orders=listed(order_row(orderLinkId="by-hand", side=""), ours))

@@ -1,6 +1,7 @@
 """Remembered replays never disagree with the candles: whatever is appended, mended or rewritten."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -226,6 +227,26 @@ def test_symbols_without_time_left_are_counted_and_come_later(monkeypatch: pytes
     monkeypatch.undo()
     found = past_of(stored.source(stored.candles), RULE, HOUR, TERMS, first="BTCUSDT")
     assert (sorted(found.rows), found.left_out) == (["ADAUSDT", "BTCUSDT", "ETHUSDT"], 0)
+
+
+class PassingClock(ManualClock):
+    """Each look at it takes a while."""
+
+    def now(self) -> datetime:
+        self.sleep(0.6)
+        return super().now()
+
+
+def test_the_person_is_told_once_what_takes_so_long() -> None:
+    stored, batch = Stored(), walk(HOURS)
+    for symbol in ("ADAUSDT", "BTCUSDT", "ETHUSDT", "XRPUSDT"):
+        stored.append(batch, 0, HOURS, symbol)
+    told: list[tuple[int, int]] = []
+    source = replace(stored.source(stored.candles), clock=PassingClock(START))
+
+    past_of(source, RULE, HOUR, TERMS, first="BTCUSDT", waiting=lambda *seen: told.append(seen))
+
+    assert told == [(1, 4)]
 
 
 def test_trades_that_ended_later_are_unfinished_then() -> None:

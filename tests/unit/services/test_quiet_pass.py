@@ -1,13 +1,14 @@
-"""A pass with no living trade, which only looks whether a fill has come late."""
+"""A pass with nothing to do: no living trade, or living ones with which all is well."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from botbox_cli.services.monitor import monitor
-from tests.support.faults import Faults, broken, code
+from tests.support.faults import Faults, Send, broken, code
 from tests.support.verdict import exit_code_of, open_trade, settle, tell_close
 from tests.support.world import World, a_world
 
@@ -42,3 +43,25 @@ def test_exchange_that_does_not_answer_is_no_error_while_nothing_is_at_stake(wor
 
     assert result.errors == []
     assert settle(world, faults) == []
+
+
+def test_pass_over_trades_with_which_all_is_well_takes_four_requests() -> None:
+    """Also soon after the entries, and when each page of orders points to another, as the exchange's own do."""
+
+    def with_cursor(send: Send) -> Any:
+        body = send()
+        if body["result"]["list"]:
+            body["result"]["nextPageCursor"] = "1%3A1%2C1%3A1"
+        return body
+
+    with a_world() as world:
+        open_trade(world)
+        open_trade(world)
+        monitor(world.desk)
+        Faults(world).on("get_open_orders", with_cursor, times=9)
+        world.session.asked.clear()
+
+        result = monitor(world.desk)
+
+        assert [t.action for t in result.trades] == ["none", "none"]
+        assert world.session.asked.total() <= 4

@@ -10,8 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 from botbox_cli.analysis.replay import ReplayTerms
@@ -20,9 +20,8 @@ from botbox_cli.analysis.rules.grid import combinations, grid_of
 from botbox_cli.analysis.rules.registry import known_rule
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import from_ms
-from botbox_cli.services.backtest import Ask, Source, backtest, counted, replayed, stretch
+from botbox_cli.services.backtest import Ask, Source, backtest
 from botbox_cli.services.desk import Policy
-from botbox_cli.services.evidence import load_evidence
 from botbox_cli.services.sweep import (
     Job,
     Prepared,
@@ -94,25 +93,37 @@ class Here:
         return future
 
 
-def test_a_combination_has_the_figures_of_its_replay(
-    source: Source, ask: Ask, prepared: Prepared, tmp_path: Path
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        {"shorts": False},
+        {"max_open_positions": 1},
+        {"max_loss_streak": 2, "max_position_percent": Decimal(100)},
+    ],
+    ids=str,
+)
+def test_a_combination_has_the_figures_of_its_backtest(
+    source: Source, ask: Ask, tmp_path: Path, limits: dict[str, Any]
 ):
-    result = sweep(ask, prepared, GRID[:1], Here(prepared.job), tmp_path / "m")
+    ask = replace(ask, policy=replace(ask.policy, **limits))
+    result = sweep(
+        ask,
+        prepared := prepare(source, ask, tmp_path, 0.7, KNOWN.id),
+        GRID[:1],
+        Here(prepared.job),
+        tmp_path / "m",
+    )
 
-    rule = BbMeanReversion(**GRID[0])
-    early, late = [], []
-    for symbol in SYMBOLS:
-        seen = load_evidence(source.candles, Venue.REPLAY, symbol, HOUR, ask.start_ms, ask.end_ms)
-        for part, first, end in ((early, 0, result.split_ms), (late, result.split_ms, 2**60)):
-            one = replace(ask, rule=rule)
-            trades = replayed(source, one, stretch(seen, first, end), instrument(symbol)).trades
-            part.append(trades.r[counted(trades, ask.policy)])
-    for figures, parts in ((result.rows[0].before, early), (result.rows[0].after, late)):
-        r = np.concatenate(parts)
-        assert figures.n == len(r) > 5
-        assert figures.wins == (r > 0).sum()
-        assert figures.total == pytest.approx(r.sum())
-        assert figures.gains == pytest.approx(r[r > 0].sum())
+    one = replace(ask, rule=BbMeanReversion(**GRID[0]))
+    early = backtest(source, replace(one, end_ms=result.split_ms - HOUR.length_ms)).report
+    late = backtest(source, replace(one, start_ms=result.split_ms)).report
+    for figures, report in ((result.rows[0].before, early), (result.rows[0].after, late)):
+        assert report is not None
+        assert figures.n == report.summary.n > 3
+        assert figures.wins == report.summary.wins
+        assert figures.total == pytest.approx(report.summary.total_r)
+        assert figures.profit_factor == pytest.approx(report.summary.profit_factor)
 
 
 def test_split_is_at_the_share_of_the_period(ask: Ask, prepared: Prepared):
@@ -165,6 +176,8 @@ def test_other_candles_or_terms_share_no_memory(source: Source, ask: Ask, prepar
         replace(ask, end_ms=ask.end_ms - HOUR.length_ms),
         replace(ask, terms=ReplayTerms(delay=2)),
         replace(ask, policy=Policy()),
+        replace(ask, policy=replace(ask.policy, max_open_positions=2)),
+        replace(ask, balance=Decimal(500)),
     )
     keys = {prepared.job.key}
     for number, other in enumerate(others):
@@ -172,7 +185,7 @@ def test_other_candles_or_terms_share_no_memory(source: Source, ask: Ask, prepar
         folder.mkdir()
         keys.add(prepare(source, other, folder, 0.7, KNOWN.id).job.key)
 
-    assert len(keys) == 5
+    assert len(keys) == 7
 
 
 def test_the_same_candles_elsewhere_share_the_memory(

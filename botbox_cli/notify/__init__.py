@@ -1,0 +1,1 @@
+"""Ways to the person: what carries messages out of the machine."""

@@ -1,0 +1,76 @@
+"""A channel over Apprise, which speaks to phones, chats and mailboxes. The only module that imports it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from botbox_cli.errors import ConfigError, NotTold
+from botbox_cli.ports import Channel, Message
+
+NAME = "botbox"
+
+
+class AppriseChannel:
+    """One Apprise URL. Neither messages nor errors show it: most carry a token."""
+
+    def __init__(self, service: Any, url: str, number: int) -> None:
+        self.name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        self._service = service
+        self._what = f"channel {number} ({service.service_name})"
+
+    def tell(self, message: Message) -> None:
+        """Send a message. Raises NotTold when it is not taken for whatever reason."""
+        from apprise import Apprise, NotifyType
+
+        sender = Apprise()
+        sender.add(self._service)
+        kind = NotifyType.WARNING if message.is_urgent else NotifyType.INFO
+        with ExitStack() as stack:
+            files = None if message.picture is None else _file(stack, message.picture)
+            is_told = sender.notify(message.body or message.title, message.title, kind, attach=files)
+        if not is_told:
+            raise NotTold(
+                f"{self._what} of BOTBOX_NOTIFY did not take the message {message.title!r}",
+                "it is tried again later; check the address with `apprise -vv`",
+            )
+
+
+def _file(stack: ExitStack, picture: bytes) -> str:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="botbox-")))
+    path = folder / "chart.png"
+    path.write_bytes(picture)
+    return str(path)
+
+
+def open_channels(urls: Sequence[str]) -> list[Channel]:
+    """Return a channel for each URL.
+
+    Raises:
+        ConfigError: If Apprise is not installed, or does not understand one of them (which is named by its place).
+    """
+    try:
+        from apprise import Apprise, AppriseAsset
+    except ImportError as e:
+        raise ConfigError(
+            "BOTBOX_NOTIFY needs Apprise, which is not installed",
+            "run `pip install 'botbox[notify]'`, or unset BOTBOX_NOTIFY",
+            code="missing_extra",
+        ) from e
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes addresses
+    asset = AppriseAsset(app_id=NAME, app_desc=NAME, async_mode=False)
+    channels: list[Channel] = []
+    for number, url in enumerate(urls, 1):
+        service = Apprise.instantiate(url, asset=asset)
+        if service is None:
+            raise ConfigError(
+                f"BOTBOX_NOTIFY: Apprise does not understand the address in place {number}",
+                "see `apprise --help` for the form of each service's address",
+            )
+        channels.append(AppriseChannel(service, url, number))
+    return channels

@@ -1,0 +1,63 @@
+"""Apprise as botbox uses it, against a real HTTP receiver."""
+
+import base64
+
+import pytest
+
+from botbox_cli.errors import ConfigError, NotTold
+from botbox_cli.notify.channel import open_channels
+from botbox_cli.ports import Message
+from tests.support.receiver import a_receiver
+
+
+def test_a_message_arrives_with_its_picture() -> None:
+    with a_receiver() as receiver:
+        (channel,) = open_channels([receiver.url])
+
+        channel.tell(Message("Setup 1", "entry 60000\nstop 58000", picture=b"\x89PNG..."))
+
+    (got,) = receiver.got
+    assert (got["title"], got["message"]) == ("Setup 1", "entry 60000\nstop 58000")
+    assert base64.b64decode(got["attachments"][0]["base64"]) == b"\x89PNG..."
+
+
+def test_an_urgent_message_is_a_warning() -> None:
+    with a_receiver() as receiver:
+        (channel,) = open_channels([receiver.url])
+        channel.tell(Message("NO STOP", "", is_urgent=True))
+
+    assert receiver.got[0]["type"] == "warning"
+
+
+def test_a_refused_message_raises_without_the_address() -> None:
+    with a_receiver() as receiver:
+        receiver.status = 500
+        (channel,) = open_channels([receiver.url])
+        with pytest.raises(NotTold) as refused:
+            channel.tell(Message("Entered", "x"))
+
+    assert "secret-path-in-url" not in f"{refused.value!r} {refused.value.hint} {channel.name}"
+    assert "channel 1" in refused.value.message
+
+
+def test_an_address_that_nobody_listens_at_raises() -> None:
+    with a_receiver() as receiver:
+        url = receiver.url
+    (channel,) = open_channels([url])
+    with pytest.raises(NotTold):
+        channel.tell(Message("Entered", "x"))
+
+
+def test_an_unknown_address_is_named_by_its_place_only() -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_channels(["json://127.0.0.1:1", "nosuch://token-in-it"])
+
+    assert "place 2" in refused.value.message
+    assert "token-in-it" not in refused.value.message + refused.value.hint
+
+
+def test_a_channel_is_remembered_by_its_address() -> None:
+    one, other = open_channels(["json://127.0.0.1:1/a", "json://127.0.0.1:1/b"])
+    (again,) = open_channels(["json://127.0.0.1:1/a"])
+
+    assert one.name == again.name != other.name
