@@ -351,7 +351,7 @@ class Watch:
         self._tell_pass(result)
         for setup in done.invalidated:
             self._tell(SetupClosed(setup.id, setup.reason))
-        self._tell(Passed(result.checked, result.closed))
+        self._tell(Passed(result.checked, result.closed, tuple(x.error for x in result.errors)))
 
     def _tell_pass(self, result: MonitorResult) -> None:
         """Tell what was done for trades and what failed, and read the books that it has changed."""
