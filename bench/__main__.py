@@ -10,11 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-<<<<<<< HEAD
-from bench import backfill, card, replaying, serving, simulating, startup, storing, trading
-=======
-from bench import backfill, card, replaying, startup, storing, trading, watching
->>>>>>> desk
+from bench import backfill, card, replaying, serving, simulating, startup, storing, trading, watching
 from bench.measure import RUNS, Row
 
 PACKAGE = Path(__file__).parents[1] / "botbox_cli"
