@@ -210,8 +210,8 @@ def _become(wanted: Mapping[str, Any]) -> None:
 
 
 _OF = {
-    "botbox_cli": ("bootstrap", "faultpoint"),
-    "botbox_cli.cli": ("app", "confirm", "documents", "passes", "render", "warnings"),
+    "botbox_cli": ("bootstrap", "documents", "faultpoint"),
+    "botbox_cli.cli": ("app", "confirm", "passes", "render", "warnings"),
     "botbox_cli.cli.commands": (
         "approve",
         "close",
