@@ -17,7 +17,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from botbox_cli.errors import BotboxError
+from botbox_cli.errors import BotboxError, StorageError
 from botbox_cli.services.web_login import Forged, NotLoggedIn, digest_of
 from botbox_cli.web.answer import Refused, refusal
 from botbox_cli.web.office import Office, Visit
@@ -102,7 +102,13 @@ class Guard:
         is_safe = scope["method"] in SAFE
         self._check_site(scope, headers, is_safe=is_safe)
         body = None if is_safe else await _body(headers, receive)
-        scope["botbox.visit"] = await self._office.read(self._visit, scope, headers, is_safe)
+        try:
+            scope["botbox.visit"] = await self._office.read(self._visit, scope, headers, is_safe)
+        except StorageError:
+            # The page itself and the health check answer also while the database doesn't: they are nobody's.
+            if not (is_safe and self._is_public(scope["path"])):
+                raise
+            scope["botbox.visit"] = Visit(self._client(scope, headers), "", "", "")
         return receive if body is None else _again(body, receive)
 
     def _check_host(self, headers: Headers) -> None:
