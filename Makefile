@@ -56,7 +56,8 @@ docs: $(STAMP) ## write docs/commands.md and the README's tables and picture ane
 	@$(PY) -m tests.docs.pages
 
 .PHONY: dev
-dev: $(STAMP) ## make the environment in .venv from the lock (PYTHON=python3.12)
+dev: $(STAMP) ## make the environment in .venv from the lock (PYTHON=python3.12), and see to chromium
+	@sh tests/support/chromium.sh
 
 .PHONY: lock
 lock: $(STAMP) ## pin every dependency anew, with hashes

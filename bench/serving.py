@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from bench.measure import BOTBOX, RUNS, Row, environment, run
 from botbox_cli.domain.account import Account, Mode
 from botbox_cli.domain.order import OrderStatus, OrderType, Role, Side
+from botbox_cli.domain.setup import SetupStatus
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.ports import LogEntry
 from botbox_cli.storage.store import SqlStore
@@ -60,7 +61,7 @@ def rows(folder: Path) -> Iterator[Row]:
             what = f"GET /api/trades, {TRADES:,} trades, page of {PAGE}"
             yield from _rates(what, server)
             with _committing(store, account):
-                yield from _rates(f"{what}, {COMMITS_PER_S} commits a second", server)
+                yield next(_rates(f"{what}, {COMMITS_PER_S} commits a second", server))
             yield from _page(server)
 
 
@@ -69,7 +70,7 @@ def _fill(store: SqlStore, account: Account) -> None:
     with store.write(account) as books:
         for number in range(TRADES):
             at = NOW + timedelta(minutes=number)
-            setup = books.add_setup(a_setup(candle_time=at, detected_at=at))
+            setup = books.add_setup(a_setup(candle_time=at, detected_at=at, status=SetupStatus.TRIGGERED))
             assert setup is not None
             made = a_trade(
                 setup,

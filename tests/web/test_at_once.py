@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -159,6 +159,42 @@ def test_exchange_that_is_away_is_said_and_nothing_was_placed(stage: HttpStage, 
         assert person.get("/api/setups/pending").json()["setups"][0]["status"] == "ACTIVE"
         assert person.post("/api/setups/1/approve").json()["success"] is True
     assert settled(stage) == []
+
+
+@pytest.mark.parametrize("stage", BOTH[1:], indirect=True)
+def test_database_that_is_gone_for_a_while_is_said_and_comes_back(stage: HttpStage, served: Served) -> None:
+    propose(stage)
+    with served.person() as person, person.http.stream("GET", "/api/events") as events:
+        told = (line for line in events.iter_lines() if line.startswith("data: "))
+        assert "problem" not in next(told)
+        with _gone(stage.database_url):
+            assert "storage_unreachable" in next(told)
+            health = person.get("/api/health")
+            refused = person.post("/api/setups/1/approve")
+            page = person.get("/")
+        while "problem" in next(told):
+            pass
+
+        assert (health.status_code, health.json()["database"]["ok"]) == (503, False)
+        assert (refused.status_code, refused.json()["error"]["retryable"]) == (503, True)
+        assert page.status_code == 200
+        assert person.post("/api/setups/1/approve").json()["success"] is True
+    assert settled(stage) == []
+
+
+@contextmanager
+def _gone(url: str) -> Iterator[None]:
+    """Let a database of the PostgreSQL server take no connections, and end those that it has."""
+    import psycopg
+
+    server, _, name = url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')  # type: ignore[call-overload]
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        try:
+            yield
+        finally:
+            admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')  # type: ignore[call-overload]
 
 
 class _Away:

@@ -14,8 +14,9 @@ export function begin(system, changed) {
 
 export const chosen = () => state.setups.find((setup) => setup.id === state.chosen) || null;
 
-export async function refresh() {
-  const { setups } = await get("/api/setups");
+// `after`: what must be known before anything is drawn.
+export async function refresh(after = null) {
+  const [{ setups }] = await Promise.all([get("/api/setups"), after]);
   const before = JSON.stringify(state.setups);
   state.setups = setups;
   if (JSON.stringify(setups) === before && state.chart) return;
@@ -65,7 +66,9 @@ export async function choose(id) {
   drawCard();
   const setup = chosen();
   if (setup === null) return;
-  await Promise.all([drawChart(setup), loadCard(setup)]);
+  // The statistics of a card may take a while; nothing else waits for them.
+  loadCard(setup);
+  await drawChart(setup);
 }
 
 export function step(by) {
