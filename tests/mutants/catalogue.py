@@ -222,7 +222,11 @@ MUTANTS: tuple[Mutant, ...] = (
                 "    if nowhere_s < FORGOTTEN_AFTER_S and not (",
                 "    if nowhere_s < 0 and not (",
             ),
-            Edit(SETTLE, "        return e.code == NOT_FILLED\n", "        return True\n"),
+            Edit(
+                SETTLE,
+                "        return e.code == NOT_FILLED or (e.code != FILLED and has_all_coins(work, order.qty))\n",
+                "        return True\n",
+            ),
         ),
     ),
     Mutant(
