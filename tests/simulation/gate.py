@@ -31,7 +31,7 @@ FEES_APART = Decimal("1.01")
 
 def entries_sent(steps: Sequence[str]) -> list[str]:
     """Return the link ids of the entries that a process sent, from its steps."""
-    asked = (step.removeprefix("ask place_order ") for step in steps if step.startswith("ask place_order "))
+    asked = [step.split()[-1] for step in steps if "-entry" in step and step.startswith("ask place_order ")]
     return [link for link in asked if (name := name_of(link)) is not None and name.role == "entry"]
 
 
