@@ -266,8 +266,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 EXECUTE,
-                "    except (StopMissing, OutcomeUnknown) as e:\n        return e\n",
-                "    except (StopMissing, OutcomeUnknown):\n        return None\n",
+                "    except (StopMissing, OutcomeUnknown, Mismatch) as e:\n        return e\n",
+                "    except (StopMissing, OutcomeUnknown, Mismatch):\n        return None\n",
             ),
         ),
     ),
