@@ -387,7 +387,9 @@ def _stream(settings: Settings, access: Access, paper: Path | None, stack: ExitS
     from botbox_cli.exchange import stream as s
     from botbox_cli.exchange.inbox import Inbox
     from botbox_cli.exchange.paper_orders import PaperOrders
+    from botbox_cli.exchange.session import load
 
+    load()
     if paper is not None and settings.market is Market.REPLAY and settings.ws_endpoint is None:
         return None
     inbox, clock = Inbox(), SystemClock()

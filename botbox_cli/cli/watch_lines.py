@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from botbox_cli.cli.console import Console
 from botbox_cli.documents import Document, error_document, iso, number_or_null, setup_document
 from botbox_cli.domain.number import plain
 from botbox_cli.services import watch_events as e
+
+if TYPE_CHECKING:
+    from botbox_cli.cli.postman import Tell as Post
 
 
 def line_of(console: Console, event: e.Event) -> str | None:
@@ -29,7 +34,7 @@ def line_of(console: Console, event: e.Event) -> str | None:
             return f"{_count(recorded, 'candle')} recorded, of them {repaired} in gaps{failed}"
         case e.Scanned(timeframe, scanned, found):
             return f"{_count(scanned, 'symbol')} scanned on {timeframe}, {_count(found, 'setup')} found"
-        case e.Passed(checked, closed):
+        case e.Passed(checked, closed, _):
             return f"{_count(checked, 'trade')} checked, {closed} closed" if checked else None
         case e.BooksChanged():
             return None
@@ -83,8 +88,9 @@ def document_of(event: e.Event) -> Document | None:
             return {"event": "recorded", "recorded": recorded, "repaired": repaired, "errors": failures}
         case e.Scanned(timeframe, scanned, found):
             return {"event": "scanned", "timeframe": timeframe, "scanned": scanned, "detected": found}
-        case e.Passed(checked, closed):
-            return {"event": "monitored", "checked": checked, "closed": closed}
+        case e.Passed(checked, closed, errors):
+            failures = [error_document(error) for error in errors]
+            return {"event": "monitored", "checked": checked, "closed": closed, "errors": failures}
         case e.BooksChanged():
             return None
         case _:
@@ -128,3 +134,12 @@ def _count(number: int, noun: str) -> str:
 
 def _subject(subject: str) -> str:
     return f"the {subject}" if subject in ("exchange", "database", "monitor") else subject
+
+
+def call_postman(post: Post, event: e.Event) -> None:
+    """Let the postman make his round after a pass, and at once for what people wait for."""
+    match event:
+        case e.Passed(checked, _, errors):
+            post(errors, checked > 0)
+        case e.SetupFound() | e.SetupClosed() | e.Acted() | e.TradeMoved():
+            post((), False)

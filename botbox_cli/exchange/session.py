@@ -125,9 +125,9 @@ def open_session(access: Access, clock: Clock) -> PerThread:
 
 def make_http(access: Access, clock: Clock) -> HTTP:
     """Return a pybit session for one thread."""
-    from requests.adapters import HTTPAdapter
-
     with _making:
+        from requests.adapters import HTTPAdapter  # Here, so that no two threads import it at once.
+
         http = _http_class()(
             testnet=access.mode is Mode.TESTNET,
             demo=access.mode is Mode.DEMO,
@@ -157,6 +157,11 @@ def make_http(access: Access, clock: Clock) -> HTTP:
 
 
 _making = threading.Lock()
+
+
+def load() -> None:
+    """Import what requests and sockets need: two threads that do so at once may see each other's modules half-made."""
+    _http_class()
 
 
 def _http_class() -> Any:

@@ -65,8 +65,11 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         ExchangeRejected, ExchangeUnavailable, ConfigError, NotFound, Mismatch, Conflict: as the parts do.
     """
     before = work.read()
-    notes = _settle_all(work, before, snapshot)
-    book = work.read()
+    notes: list[str] = []
+    book = before
+    if not all(_is_as_shown(before, order, snapshot) for order in before.open_orders):
+        notes = _settle_all(work, before, snapshot)
+        book = work.read()
     match book.trade.status:
         case TradeStatus.FAILED:
             return Attended("settled", f"entry failed: {book.trade.detail}")
@@ -101,6 +104,18 @@ def entry_in_doubt(book: TradeBook) -> OutcomeUnknown:
 
 
 # -- settling
+
+
+def _is_as_shown(book: TradeBook, order: Order, snapshot: Snapshot) -> bool:
+    """Tell whether the exchange shows an open stop just as the books have it: then there is nothing to settle."""
+    report = snapshot.alive.get(order.order_link_id)
+    return (
+        order.role is Role.STOP
+        and order.status is OrderStatus.WORKING
+        and report is not None
+        and report.status is ReportStatus.LIVE
+        and report.filled_qty == book.filled(order)
+    )
 
 
 def _settle_all(work: Work, before: TradeBook, snapshot: Snapshot) -> list[str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO
-from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
+from botbox_cli.domain.order import PART, Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade
 from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable, Mismatch
@@ -28,9 +28,6 @@ from botbox_cli.services.lease import Work
 
 DUST_SHARE = Decimal("0.1")
 """What earlier trades may have left in the wallet, as a share of one trade's coins."""
-
-PART = "/"
-"""Between the exchange's id of a sale by hand and the trade whose part of it is meant: it may end several trades."""
 
 
 def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:

@@ -40,7 +40,7 @@ from botbox_cli.services.watch_events import (
 from botbox_cli.services.watch_harvest import Harvester
 from botbox_cli.services.watch_health import DATABASE, EXCHANGE, Health
 from botbox_cli.services.watch_silence import Silence
-from botbox_cli.services.watch_trades import OpenTrades, Watched, quote_for, symbols_of_setups
+from botbox_cli.services.watch_trades import BUSY_RETRY_S, OpenTrades, Watched, quote_for, symbols_of_setups
 
 PULSE_S = 1.0
 """How often the lease, the log and the clock are looked at."""
@@ -53,7 +53,6 @@ ACT_BUDGET_S = 6.0
 """The waiting for one trade inside the loop; what is not settled then is left to the pass that follows."""
 RETRY_S = 5.0
 """After an attempt that did not end a trade, the next price above its target waits so long."""
-BUSY_RETRY_S = 1.0
 NEWS_PASS_S = 0.3
 PASS_GAP_S = 2.0
 """Between two passes that news have asked for."""
@@ -111,6 +110,7 @@ class Watch:
         )
         self._followed: set[str] = set()
         self._alive: dict[str, OrderReport] = {}
+        self._busy: set[str] = set()
         self._up: dict[str, bool] = {}
         self._streams = not isinstance(stream, Silence)
         self._other: Holder | None = None
@@ -157,6 +157,7 @@ class Watch:
         waits = [self._due[name] - self._ticks() for name in names if name in self._due]
         if self.is_leading:
             waits.append(self._candles.wait_s())
+            waits += [w.rests_until - self._ticks() for symbol in self._busy for w in self.trades.of(symbol)]
         return max(0.0, min([PULSE_S, *waits]))
 
     def _pulse(self) -> None:
@@ -296,14 +297,27 @@ class Watch:
             result = attend_trade(self.desk, trade, snapshot, budget_s=ACT_BUDGET_S)
         except BotboxError as e:
             error = e
+        if any(a.action == "busy" for a in result.trades):
+            watched.rest_while_busy(self._ticks())
+            self._busy.add(trade.symbol)
+            return
+        watched.pause_s = BUSY_RETRY_S
         self._last_request = self._ticks()
         self._soon_pass()
         self._tell(crossed)
         if error is not None:
             self.health.failed(error, f"trade {trade.id}")
-        if any(a.action == "busy" for a in result.trades):
-            watched.rests_until = self._ticks() + BUSY_RETRY_S
         self._tell_pass(result)
+
+    def _try_busy(self) -> None:
+        """Judge anew what was in other hands, by the newest price: no other may come for a while."""
+        busy, self._busy = self._busy, set()
+        for symbol in busy:
+            for watched in self.trades.of(symbol):
+                if self._ticks() < watched.rests_until:
+                    self._busy.add(symbol)
+                else:
+                    self._judge(watched, self.prices[symbol])
 
     # -- what is due
 
@@ -311,6 +325,7 @@ class Watch:
         if self.is_polling and not self._clerk.is_busy("quotes") and self._is_due("quotes", POLL_S):
             self._ask_quotes()
         if self.is_leading:
+            self._try_busy()
             self._due_pass()
             self._candles.do_due(is_polling=self.is_polling)
             self._keep_warm()
@@ -336,7 +351,7 @@ class Watch:
         self._tell_pass(result)
         for setup in done.invalidated:
             self._tell(SetupClosed(setup.id, setup.reason))
-        self._tell(Passed(result.checked, result.closed))
+        self._tell(Passed(result.checked, result.closed, tuple(x.error for x in result.errors)))
 
     def _tell_pass(self, result: MonitorResult) -> None:
         """Tell what was done for trades and what failed, and read the books that it has changed."""

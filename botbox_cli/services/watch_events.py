@@ -114,10 +114,11 @@ class TradeMoved:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """All open trades were looked after."""
+    """All open trades were looked after; `errors` are what the pass met."""
 
     checked: int
     closed: int
+    errors: tuple[BotboxError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Quote
@@ -14,13 +14,22 @@ from botbox_cli.services.attend import is_at_target, target_of
 from botbox_cli.services.protect import is_through
 from botbox_cli.services.watch_events import Crossed
 
+BUSY_RETRY_S, BUSY_RETRY_MAX_S = 0.02, 1.0
+"""A trade that a pass (ours or another's) has in hand is tried again soon, then ever less often."""
+
 
 @dataclass(slots=True)
 class Watched:
-    """A living trade; before `rests_until` (ticks) no price makes it act again."""
+    """A living trade; before `rests_until` (ticks) no price makes it act again, `pause_s` is its next rest."""
 
     trade: Trade
     rests_until: float = 0.0
+    pause_s: float = BUSY_RETRY_S
+
+    def rest_while_busy(self, now: float) -> None:
+        """Rest while another hand has the trade, each time twice as long."""
+        self.rests_until = now + self.pause_s
+        self.pause_s = min(2 * self.pause_s, BUSY_RETRY_MAX_S)
 
     def crossed(self, price: Price) -> Crossed | None:
         """Return the level that a price has reached, if any."""
@@ -73,8 +82,9 @@ class OpenTrades:
         living = books.trades(LIVING_TRADES)
         self._of = {}
         for trade in reversed(living):
-            rests_until = before[trade.id].rests_until if trade.id in before else 0.0
-            self._of.setdefault(trade.symbol, []).append(Watched(trade, rests_until))
+            watched = before.get(trade.id)
+            now_is = Watched(trade) if watched is None else replace(watched, trade=trade)
+            self._of.setdefault(trade.symbol, []).append(now_is)
         now = {t.id for t in living}
         ended = [books.trade(i) for i in before if i not in now]
         opened = [t for t in living if _has_opened(t, before.get(t.id))]

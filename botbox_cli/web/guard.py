@@ -96,7 +96,8 @@ class Guard:
         """Refuse what may not come in; note who it is, and return what gives the body."""
         headers = Headers(scope=scope)
         self._check_host(headers)
-        if not _PATH.fullmatch(scope.get("raw_path") or b"") or b".." in scope["raw_path"]:
+        path = scope.get("raw_path") or b""
+        if not _PATH.fullmatch(path) or {b".", b".."} & set(path.split(b"/")):
             raise Refused(400, "this path is none of this server's", code="bad_path")
         is_safe = scope["method"] in SAFE
         self._check_site(scope, headers, is_safe=is_safe)

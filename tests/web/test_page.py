@@ -1,4 +1,4 @@
-"""The page in a real browser: at a desk, on a phone, by keyboard. Pictures are kept in build/screenshots."""
+"""The page in a real browser: at a desk, on a phone, with the keyboard alone. Pictures: build/screenshots."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(open_page: OpenPage, ser
 def test_what_another_process_does_shows_by_itself(open_page: OpenPage, served: Served) -> None:
     page = open_page(DESKTOP)
     log_in(page, served)
-    page.locator("#link", has_text="live").wait_for()
+    page.locator("#link", has_text="connected").wait_for()
 
     botbox("approve", FOUND, "--execute")
     page.locator("#open [data-trade='1']").wait_for()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile, Yes
+from botbox_cli.cli.postman import ROUND_EVERY_S, post_of
 from botbox_cli.cli.session import Session, begin
 from botbox_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from botbox_cli.bootstrap import Wiring
+    from botbox_cli.cli.postman import Tell as Post
     from botbox_cli.ports import Stream
     from botbox_cli.services.watch import Sight
+
+SWITCH_S = 0.0005
 
 
 def watch(
@@ -44,25 +49,24 @@ def watch(
     from botbox_cli.services.watch import Sight
     from botbox_cli.services.watch_silence import Silence
 
+    # The thread that acts on a price waits for the interpreter at most so long while others compute.
+    sys.setswitchinterval(SWITCH_S)
     session = begin(ctx, as_json, env_file)
     if timeframe not in INTERVALS:
         raise UsageError(f"--timeframe {timeframe!r} is not known", f"one of {', '.join(INTERVALS)}")
     must_ask = is_asked(session, yes=yes)
     settings = session.settings
     sight = Sight(settings.symbols, settings.timeframes, timeframe, float(interval))
-    with session.wired(moves_money=True) as wiring:
+    with session.wired(moves_money=True) as wiring, post_of(session, wiring, every_s=ROUND_EVERY_S) as post:
         if must_ask:
             account = f"LIVE account {settings.arm_live}"
             ask(session, [f"{account}: open trades are left at their targets until you end this"])
-        stream = getattr(wiring, "stream", Silence)() or Silence()
-        try:
-            if _wants_desk(session, plain=plain):
-                from botbox_cli.cli.desk.run import run_desk
+        stream = wiring.stream() or Silence()
+        if _wants_desk(session, plain=plain):
+            from botbox_cli.cli.desk.run import run_desk
 
-                return run_desk(session, wiring, sight, stream)
-            return _run_lines(session, wiring, sight, stream)
-        finally:
-            stream.close()
+            return run_desk(session, wiring, sight, stream, post)
+        return _run_lines(session, wiring, sight, stream, post)
 
 
 def _wants_desk(session: Session, *, plain: bool) -> bool:
@@ -78,13 +82,13 @@ def _wants_desk(session: Session, *, plain: bool) -> bool:
     return True
 
 
-def _run_lines(session: Session, wiring: Wiring, sight: Sight, stream: Stream) -> int:
+def _run_lines(session: Session, wiring: Wiring, sight: Sight, stream: Stream, post: Post) -> int:
     """Write one line or document an event until somebody ends it, or nobody reads any more."""
     import signal
     import time
     from types import FrameType
 
-    from botbox_cli.cli.watch_lines import document_of, line_of
+    from botbox_cli.cli.watch_lines import call_postman, document_of, line_of
     from botbox_cli.documents import iso
     from botbox_cli.services.watch import Watch
     from botbox_cli.services.watch_clerk import Threads
@@ -96,6 +100,7 @@ def _run_lines(session: Session, wiring: Wiring, sight: Sight, stream: Stream) -
 
     def tell(event: Event) -> None:
         now = wiring.clock.now()
+        call_postman(post, event)
         if console.as_json:
             document = document_of(event)
             if document is not None:

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import logging
+import io
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from botbox_cli.cli.desk.app import DeskApp
 from botbox_cli.cli.desk.place import Place, Tell
-from botbox_cli.cli.warnings import show_warnings
+from botbox_cli.cli.watch_lines import call_postman
 from botbox_cli.services.watch import Sight, Watch
 from botbox_cli.services.watch_clerk import Threads
 
 if TYPE_CHECKING:
     from botbox_cli.bootstrap import Wiring
+    from botbox_cli.cli.postman import Tell as Post
     from botbox_cli.cli.session import Session
     from botbox_cli.ports import Stream
+    from botbox_cli.services.watch_events import Event
 
 
-class _ToDesk(logging.Handler):
-    """Writes warnings into the desk's log: on stderr they would spoil the screen."""
+class _ToDesk(io.TextIOBase):
+    """Stands for stderr: what is said there goes into the desk's log, where it does not spoil the screen."""
 
     def __init__(self, app: DeskApp) -> None:
-        super().__init__(logging.WARNING)
         self._app = app
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._app.warn(record.getMessage())
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            if line.strip():
+                self._app.warn(line)
+        return len(text)
 
 
-def run_desk(session: Session, wiring: Wiring, sight: Sight, stream: Stream) -> int:
+def run_desk(session: Session, wiring: Wiring, sight: Sight, stream: Stream, post: Post) -> int:
     """Show the desk until the person quits. Raises what ended its watch."""
 
     def make_watch(tell: Tell) -> Watch:
-        return Watch(wiring.hand, Threads(stream.wake), stream, time.monotonic, sight, tell)
+        def tell_both(event: Event) -> None:
+            call_postman(post, event)
+            tell(event)
+
+        return Watch(wiring.hand, Threads(stream.wake), stream, time.monotonic, sight, tell_both)
 
     place = Place(
         mode=session.settings.mode,
@@ -46,13 +54,14 @@ def run_desk(session: Session, wiring: Wiring, sight: Sight, stream: Stream) -> 
         scrub=session.console.scrub,
     )
     app = DeskApp(place)
-    logging.getLogger("botbox_cli").handlers[:] = [_ToDesk(app)]
+    console, stderr = session.console, session.console.err
+    console.err = cast("TextIO", _ToDesk(app))
     before = signal.signal(signal.SIGTERM, lambda *_: app.live.stop())
     try:
         app.run()
     finally:
         signal.signal(signal.SIGTERM, before)
-        show_warnings(session.console)
+        console.err = stderr
     if app.ended_by is not None:
         raise app.ended_by
     return 0

@@ -181,7 +181,7 @@ class Trading:
                     heapq.heappush(events, following)
 
     def _next_event(self, order: Order, moves: Sequence[Move], now_ms: int) -> Event | None:
-        event = self._price_event(order, moves)
+        event = self._price_event(order, moves) if moves or order.due_ms is not None else None
         cancel_ms = order.cancel_due_ms
         if cancel_ms is not None and cancel_ms <= now_ms and (event is None or cancel_ms <= event.at_ms):
             return Event(cancel_ms, order.number, partial(self._cancel, order, cancel_ms), order)
