@@ -48,15 +48,16 @@ crash: $(STAMP) ## kill every money-moving command at every step (ARGS=--help)
 	@$(PY) -m tests.crash $(ARGS)
 
 .PHONY: mutants
-mutants: $(STAMP) ## break the code on purpose and show that a test notices
-	@$(PY) -m tests.mutants
+mutants: $(STAMP) ## break the code on purpose and show that a test notices (ARGS=--help)
+	@$(PY) -m tests.simulation.mutants $(ARGS)
 
 .PHONY: docs
 docs: $(STAMP) ## write docs/commands.md and the README's tables and picture anew
 	@$(PY) -m tests.docs.pages
 
 .PHONY: dev
-dev: $(STAMP) ## make the environment in .venv from the lock (PYTHON=python3.12)
+dev: $(STAMP) ## make the environment in .venv from the lock (PYTHON=python3.12), and see to chromium
+	@sh tests/support/chromium.sh
 
 .PHONY: lock
 lock: $(STAMP) ## pin every dependency anew, with hashes

@@ -25,6 +25,8 @@ from botbox_cli.exchange.paper.store import MemoryBooks
 
 # Frames leave in small bursts, as an exchange's do: every symbol once, then the next time.
 BURST_S = 0.01
+# Above the numbers of the books that the exchange sends by itself, which count from the time in milliseconds.
+FIRST_UPDATE = 10**15
 
 
 def sandbox(symbols: int) -> Sandbox:
@@ -54,8 +56,7 @@ def send(box: Sandbox, symbols: int, rate: float, stop: threading.Event) -> int:
 
 def frame(symbol: str, step: int, now_ms: int) -> dict[str, Any]:
     """Return an order book whose bid moves with each step."""
-    bid = 10_000 + step % 97
-    u = now_ms * 1000 + step % 1000
+    bid, u = 10_000 + step % 97, FIRST_UPDATE + step
     data = {
         "s": symbol,
         "b": [[f"{bid / 100:.2f}", "12.5"]],

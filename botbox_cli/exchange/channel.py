@@ -46,7 +46,7 @@ class Timing:
     quiet_s: float = 25.0
     """Without anything on the private socket, where pongs come although nothing happens."""
     retry_s: float = 0.5
-    retry_s_max: float = 30.0
+    retry_s_max: float = 15.0
     steady_s: float = 10.0
     """After so long a connection counts as good: the next loss begins with the shortest pause again."""
     refused_s: float = 60.0
@@ -284,8 +284,11 @@ class Channel:
         self._stopping.wait(longest * (0.5 + self._jitter() / 2))
 
     def _tell(self, is_up: bool, detail: str, missing: tuple[str, ...] = ()) -> None:
-        """Tell a state that is another than the last one told; a connection that came back always is."""
-        state = (is_up, detail, missing)
+        """Tell a state that is another than the last one told; what follows a colon makes no difference.
+
+        So an exchange that is down for long is told once, not with each try.
+        """
+        state = (is_up, detail.partition(": ")[0], missing)
         if state != self._told:
             self._told = state
             self._inbox.put([StreamState(self.name, is_up, detail, self._clock.now(), missing)])

@@ -71,7 +71,7 @@ def connect(target: Target, listener: Listener, *, ping_s: float, pong_s: float,
     """
     import websocket
 
-    # What a connection may take to open; afterwards, how long half a frame may.
+    # What a connection may take to open.
     websocket.setdefaulttimeout(timeout_s)
     wire: Wire = _wire_class()(target, listener, ping_s, pong_s)
     return wire
@@ -161,6 +161,10 @@ def _wire_class() -> Any:
             def _auth(self) -> None:
                 self._check_peer()
                 super()._auth()
+
+            def _on_open(self) -> None:
+                # TLS may wake the reader with what is no data: then it waits for the next pong, at the latest.
+                self._app.sock.settimeout(2 * self.ping_interval)
 
             def _on_message(self, message: bytes) -> None:
                 self._listener.text(message)

@@ -204,10 +204,9 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     if stop is not None:
         report = snapshot.alive.get(stop.order_link_id) or _row_of(work, stop)
         is_alive = report is not None and report.status is ReportStatus.LIVE
-        if report is not None and is_alive and report.qty - report.filled_qty < qty:
-            wanted, qty = qty, coins_left(work)
-        else:
-            wanted = qty
+        wanted = qty
+        if report is not None and is_alive and report.qty - report.filled_qty < wanted:
+            qty, wanted = _what_stop_can_cover(work, report, wanted, snapshot)
         is_there = report is not None and is_alive and fits(stop, report, trade, qty)
         if is_there and not is_through(trade, price):
             if qty < wanted:
@@ -230,6 +229,20 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     else:
         _arm_or_get_out(work, price)
     return []
+
+
+def _what_stop_can_cover(
+    work: Work, report: OrderReport, wanted: Decimal, snapshot: Snapshot
+) -> tuple[Decimal, Decimal]:
+    """Look why a stop is smaller than the position: return what the account has of its coins, and what it should have.
+
+    A sale by hand that was not seen yet when the stop was armed is booked first.
+    """
+    covered = report.qty - report.filled_qty
+    adopt_outside_sales(work, snapshot.fills, at_most=wanted - covered)
+    book = work.read()
+    wanted = wanted_stop_qty(book, instrument_of(work.desk, book.trade.symbol))
+    return min(wanted, coins_left(work)), wanted
 
 
 def _keep_on(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:

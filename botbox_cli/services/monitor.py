@@ -55,6 +55,12 @@ class MonitorResult:
 
 def monitor(desk: Desk) -> MonitorResult:
     """Look after every living trade once. One trade's failure does not stop the others."""
+    result = _look_after(desk)
+    value_fees(desk)
+    return result
+
+
+def _look_after(desk: Desk) -> MonitorResult:
     result = MonitorResult()
     living, ended = _trades(desk)
     if not living and ended:
@@ -158,5 +164,4 @@ def _new_fills(desk: Desk, trades: list[Trade], result: MonitorResult) -> list[F
     result.errors += [TradeError(error, trade_id) for trade_id, error in book_known_fills(desk, fills)]
     with desk.store.write(desk.account) as books:
         books.set_marker(FILLS_MARKER, now.isoformat())
-    value_fees(desk, trades)
     return fills

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 from botbox_cli.domain.candle import INTERVALS
 from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.order import OrderReport
 from botbox_cli.errors import BotboxError, ConfigError, ExchangeUnavailable, StorageError
-from botbox_cli.ports import CandleClosed, Holder, News, OrderNews, Price, Stream, StreamState
+from botbox_cli.ports import CandleClosed, Exchange, Holder, News, OrderNews, Price, Stream, StreamState
 from botbox_cli.services.attend import Snapshot
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.invalidate import Invalidated, invalidate
 from botbox_cli.services.jobs import job
 from botbox_cli.services.lease import LEASE_TTL_S
 from botbox_cli.services.monitor import MonitorResult, attend_trade, monitor
+from botbox_cli.services.tally import FirstRequest, Latency, add_latency, count_errors
 from botbox_cli.services.watch_clerk import Clerk
 from botbox_cli.services.watch_events import (
     Acted,
@@ -115,7 +117,8 @@ class Watch:
         self._streams = not isinstance(stream, Silence)
         self._other: Holder | None = None
         self._due: dict[str, float] = {}
-        self._last_pass = self._last_request = ticks()
+        self._last_pass = self._last_request = self._taken = ticks()
+        self._latency = Latency()
         self._stopped = False
         self._began = ticks()
 
@@ -126,7 +129,9 @@ class Watch:
         try:
             while not self._stopped:
                 self._pulse()
-                self._take(self._stream.news(self._wait_s()))
+                news = self._stream.news(self._wait_s())
+                self._taken = self._ticks()
+                self._take(news)
                 self._clerk.collect()
                 self._do_due()
         finally:
@@ -293,10 +298,14 @@ class Watch:
         snapshot = Snapshot(self._alive, (), {trade.symbol: quote_for(trade, price)})
         error: BotboxError | None = None
         result = MonitorResult()
+        timed = FirstRequest(self.desk.exchange, self._ticks)
         try:
-            result = attend_trade(self.desk, trade, snapshot, budget_s=ACT_BUDGET_S)
+            desk = replace(self.desk, exchange=cast("Exchange", timed))
+            result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)
         except BotboxError as e:
             error = e
+        if timed.at is not None:
+            self._latency.observe(timed.at - self._taken)
         if any(a.action == "busy" for a in result.trades):
             watched.rest_while_busy(self._ticks())
             self._busy.add(trade.symbol)
@@ -338,7 +347,8 @@ class Watch:
         if self._clerk.is_busy("pass") or not self._is_due("pass", self._sight.interval_s):
             return
         self._last_pass = self._ticks()
-        self._clerk.ask("pass", partial(_pass, self._pass_desk), self._passed, self._failed)
+        observed, self._latency = self._latency, Latency()
+        self._clerk.ask("pass", partial(_pass, self._pass_desk, observed), self._passed, self._failed)
 
     def _passed(self, done: Round) -> None:
         result = done.passed
@@ -403,11 +413,18 @@ def _newer(a: Price, b: Price) -> Price:
     return b if b.at >= a.at else a
 
 
-def _pass(desk: Desk) -> Round:
-    """Look after all trades and close stale setups; a scheduled pass, on record as cron's."""
+def _pass(desk: Desk, observed: Latency) -> Round:
+    """Look after all trades and close stale setups; a scheduled pass, on record as cron's.
+
+    What was observed since the last one goes to the account's histogram, the codes of errors to its count.
+    """
     name = f"monitor:{desk.account.id}"
     with job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
         result = monitor(desk)
         current.ok = not result.errors
         current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
+    with suppress(BotboxError):
+        if any(observed.counts):
+            add_latency(desk.store, desk.account, observed)
+        count_errors(desk.store, desk.account, [e.error.code for e in result.errors])
     return Round(result, invalidate(desk.store, desk.candles, desk.account, desk.exchange, desk.clock))

@@ -53,7 +53,8 @@ def make_app(office: Office) -> FastAPI:
     for module in ROUTES:
         app.include_router(module.router)
     public = [path for module in ROUTES for path in getattr(module, "PUBLIC", ())]
-    app.add_middleware(Guard, office=office, public=public)
+    files = [path for module in ROUTES for path in getattr(module, "FILES", ())]
+    app.add_middleware(Guard, office=office, public=public, files=files)
     app.add_exception_handler(BotboxError, _refused)
     app.add_exception_handler(HTTPException, _no_such)
     app.add_exception_handler(RequestValidationError, _misunderstood)

@@ -17,7 +17,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from botbox_cli.errors import BotboxError
+from botbox_cli.errors import BotboxError, StorageError
 from botbox_cli.services.web_login import Forged, NotLoggedIn, digest_of
 from botbox_cli.web.answer import Refused, refusal
 from botbox_cli.web.office import Office, Visit
@@ -54,12 +54,15 @@ def is_debug() -> bool:
 
 
 class Guard:
-    """ASGI middleware around the whole application. `public`: paths without a login; a prefix ends in "/"."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: ASGIApp, office: Office, public: Iterable[str]) -> None:
+    `public`: paths without a login; a prefix ends in "/". `files`: those of them where nobody needs to be known, so
+    that the database is not even asked.
+    """
+
+    def __init__(self, app: ASGIApp, office: Office, public: Iterable[str], files: Iterable[str]) -> None:
         self._app, self._office = app, office
-        self._exact = frozenset(path for path in public if not path.endswith("/") or path == "/")
-        self._prefixes = tuple(path for path in public if path.endswith("/") and path != "/")
+        self._public, self._files = tuple(public), tuple(files)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,12 +99,21 @@ class Guard:
         """Refuse what may not come in; note who it is, and return what gives the body."""
         headers = Headers(scope=scope)
         self._check_host(headers)
-        if not _PATH.fullmatch(scope.get("raw_path") or b"") or b".." in scope["raw_path"]:
+        path = scope.get("raw_path") or b""
+        if not _PATH.fullmatch(path) or {b".", b".."} & set(path.split(b"/")):
             raise Refused(400, "this path is none of this server's", code="bad_path")
         is_safe = scope["method"] in SAFE
         self._check_site(scope, headers, is_safe=is_safe)
         body = None if is_safe else await _body(headers, receive)
-        scope["botbox.visit"] = await self._office.read(self._visit, scope, headers, is_safe)
+        if is_safe and self._is_among(self._files, scope["path"]):
+            return receive
+        try:
+            scope["botbox.visit"] = await self._office.read(self._visit, scope, headers, is_safe)
+        except StorageError:
+            # The page itself and the health check answer also while the database doesn't: they are nobody's.
+            if not (is_safe and self._is_among(self._public, scope["path"])):
+                raise
+            scope["botbox.visit"] = Visit(self._client(scope, headers), "", "", "")
         return receive if body is None else _again(body, receive)
 
     def _check_host(self, headers: Headers) -> None:
@@ -141,7 +153,7 @@ class Guard:
             digest = self._session(secret, stamp)
         except NotLoggedIn as e:
             problem = e
-        if problem is not None and not self._is_public(scope["path"]):
+        if problem is not None and not self._is_among(self._public, scope["path"]):
             raise problem
         if not is_safe:
             office.door.check_proof(secret, headers.get(PROOF, ""))
@@ -181,8 +193,9 @@ class Guard:
             return ""
         return "" if cookie is None else cookie.value
 
-    def _is_public(self, path: str) -> bool:
-        return path in self._exact or path.startswith(self._prefixes)
+    @staticmethod
+    def _is_among(known: tuple[str, ...], path: str) -> bool:
+        return path in known or path.startswith(tuple(p for p in known if p.endswith("/") and p != "/"))
 
     def _with_headers(self, send: Send) -> Send:
         is_secure = self._office.place.is_secure

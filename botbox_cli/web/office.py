@@ -26,11 +26,12 @@ from botbox_cli.web.place import Place
 
 T = TypeVar("T")
 
-READERS = 4
+READERS = 6
 """Threads for what only reads the database."""
 WORKERS = 8
 """Threads for what asks the exchange or takes long. They stay: each has its own connection to the exchange."""
 REMEMBERED = 256
+TURNS = 16
 
 
 class Remembered:
@@ -41,6 +42,18 @@ class Remembered:
         self._lock = threading.Lock()
         self._stamp = ""
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._turns = [threading.Lock() for _ in range(TURNS)]
+
+    def made(self, stamp: str, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was remembered at this stamp, or make it: one thread does while the others wait for it."""
+        found = self.get(stamp, key)
+        if found is None:
+            with self._turns[hash(key) % TURNS]:
+                found = self.get(stamp, key)
+                if found is None:
+                    found = make()
+                    self.put(stamp, key, found)
+        return cast(T, found)
 
     def get(self, stamp: str, key: Hashable) -> Any:
         """Return what was remembered at this stamp, or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 GREATEST_ID = 2**63 - 1
@@ -15,13 +15,10 @@ Money = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", examples=["1761.96"])]
 Time = Annotated[str, Field(examples=["2025-04-28T16:00:00Z"])]
 
 
-def _without_nul(text: str) -> str:
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError("a character that can't be stored")
-    return text
-
-
-Text = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_without_nul)]
+_PRINTED = r"[^\x00-\x08\x0b-\x1f\x7f]*"
+Text = Annotated[str, Field(max_length=TEXT_MAX, pattern=f"^{_PRINTED}$")]
+Reason = Annotated[str, Field(max_length=TEXT_MAX, pattern=rf"^{_PRINTED}\S{_PRINTED}$")]
+Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.~-]{0,500}$")]
 Id = Annotated[int, Path(ge=1, le=GREATEST_ID)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
@@ -40,7 +37,7 @@ class Asked(Shape):
 
 
 class Login(Asked):
-    token: Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
+    token: Annotated[str, Field(max_length=200)]
 
 
 class Approval(Asked):
@@ -50,7 +47,7 @@ class Approval(Asked):
 
 
 class Rejection(Asked):
-    reason: Text
+    reason: Reason
 
 
 class Closing(Asked):

@@ -53,7 +53,7 @@ def test_a_target_is_taken_by_the_machine_that_is_left(stage: SocketsStage, a_ma
 
     first.pull_the_plug()
     stage.set_price("BTCUSDT", "62100")
-    second.wait_for("acted", action="closed")
+    second.wait_for("trade", action="closed")
 
     assert settled(stage) == []
     (trade,) = stage.case().trades

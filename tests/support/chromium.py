@@ -1,4 +1,4 @@
-"""A real browser for the tests of the page: Debian's chromium, driven by Playwright."""
+"""A real browser for the tests of the page: Debian's chromium (see chromium.sh), driven by Playwright."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""The page in a real browser: at a desk, on a phone, by keyboard. Pictures are kept in build/screenshots."""
+"""The page in a real browser: at a desk, on a phone, with the keyboard alone. Pictures: build/screenshots."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.chromium import SHOTS, a_browser, missing_for_chromium
+from tests.support.chromium import SHOTS
 from tests.support.cli import botbox
 from tests.support.web import Served
 from tests.web.conftest import BY_HAND, FOUND
@@ -17,14 +16,6 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WIDTHS = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 OpenPage = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if reason := missing_for_chromium():
-        (pytest.fail if "REQUIRE_CHROMIUM" in os.environ else pytest.skip)(reason)
-    with a_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -145,6 +136,8 @@ def test_keyboard_alone_is_enough(open_page: OpenPage, served: Served) -> None:
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
     page.locator("[data-trade='1']").wait_for()
+    page.wait_for_selector("dialog:not([open])", state="attached")
+    page.wait_for_selector(f"html[data-drawn='{BY_HAND}']")
 
     page.keyboard.press("r")
     page.wait_for_selector("dialog[open] #field-0:focus")
@@ -183,7 +176,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(open_page: OpenPage, ser
 def test_what_another_process_does_shows_by_itself(open_page: OpenPage, served: Served) -> None:
     page = open_page(DESKTOP)
     log_in(page, served)
-    page.locator("#link", has_text="live").wait_for()
+    page.locator("#link", has_text="connected").wait_for()
 
     botbox("approve", FOUND, "--execute")
     page.locator("#open [data-trade='1']").wait_for()

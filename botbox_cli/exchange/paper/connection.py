@@ -42,7 +42,8 @@ class Connection:
             self._protocol.initiate_upgrade_connection(sent, path)
         except RemoteProtocolError:
             return False
-        self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
+        with suppress(OSError):  # Where a timeout is written otherwise, there is none.
+            self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
         return self._send(AcceptConnection())
 
     def receive(self) -> Iterator[str]:

@@ -29,6 +29,17 @@ _EXECUTION = (
     "seq", "marketUnit", "extraFees", "feeCurrency",
 )  # fmt: skip
 
+_WALLET = (
+    "accountIMRate", "accountMMRate", "totalEquity", "totalWalletBalance", "totalMarginBalance",
+    "totalAvailableBalance", "totalPerpUPL", "totalInitialMargin", "totalMaintenanceMargin", "coin", "accountLTV",
+    "accountType",
+)  # fmt: skip
+_COIN = (
+    "coin", "equity", "usdValue", "walletBalance", "availableToWithdraw", "availableToBorrow", "borrowAmount",
+    "accruedInterest", "totalOrderIM", "totalPositionIM", "totalPositionMM", "unrealisedPnl", "cumRealisedPnl", "bonus",
+    "collateralSwitch", "marginCollateral", "locked", "spotHedgingQty", "spotBorrow",
+)  # fmt: skip
+
 
 class Changes(NamedTuple):
     """What to push, oldest first; `wallet` is None when no balance has changed."""
@@ -76,7 +87,8 @@ def execution_push(row: Row) -> Row:
 
 def wallet_push(row: Row) -> Row:
     """Return an account of wallet-balance as the `wallet` topic has it."""
-    return {**row, "coin": [{"coin": coin["coin"], **coin} for coin in row["coin"]]}
+    coins = [{name: coin[name] for name in _COIN} for coin in row["coin"]]
+    return {name: coins if name == "coin" else row[name] for name in _WALLET}
 
 
 def _stamp(order: Order) -> tuple[Any, ...]:

@@ -40,7 +40,10 @@ class SocketFaults:
         self.duplicate = bool(asked.get("duplicate", self.duplicate))
         self.disorder = bool(asked.get("disorder", self.disorder))
         self.delay_s = float(asked.get("delay_s", self.delay_s))
-        self.refuse_topics = tuple(asked.get("refuse_topics", self.refuse_topics))
+        topics = asked.get("refuse_topics", self.refuse_topics)
+        if not isinstance(topics, list | tuple):
+            raise ValueError("refuse_topics is a list")
+        self.refuse_topics = tuple(topics)
         self.refuse_auth = bool(asked.get("refuse_auth", self.refuse_auth))
         if "refuse_s" in asked:
             self._refused_until_s = now_s + float(asked["refuse_s"])

@@ -31,6 +31,7 @@ ARGS_MAX = 10
 # How often the market is looked at: prices in memory may be looked at often, those of another host not.
 PACE_S = 0.1
 LIVE_PACE_S = 1.0
+LIVE_CANDLE_PACE_S = 10.0
 ACCOUNT_PACE_S = 0.25
 # Clients such as pybit note what they subscribed to after they have sent it: data must not come before that.
 SUBSCRIBED_PAUSE_S = 0.005
@@ -60,7 +61,9 @@ class Sockets:
         self.exchange = exchange
         self.faults = SocketFaults()
         self.resend_s = resend_s
-        self._pace_s = pace_s or (LIVE_PACE_S if isinstance(exchange.market, LiveMarket) else PACE_S)
+        self._is_far = isinstance(exchange.market, LiveMarket)
+        self._pace_s = pace_s or (LIVE_PACE_S if self._is_far else PACE_S)
+        self._priced_s = 0.0
         self._clients: list[Client] = []
         self._topics: dict[str, Topic] = {}
         self._seen: Seen | None = None
@@ -223,11 +226,22 @@ class Sockets:
         with self._lock:
             followed = {name for each in self._clients if each.channel == "public" for name in each.topics}
             topics = [self._topics[name] for name in followed]
-        if not topics:
+            is_fresh = any(each.fresh for each in self._clients)
+        now_s = time.monotonic()
+        # Nothing that is done here moves the prices of another host: a poke is no reason to ask it again.
+        if not topics or (self._is_far and not is_fresh and now_s - self._priced_s < self._pace_s):
             return
+        self._priced_s = now_s
         symbols = {topic.symbol for topic in topics}
         only = next(iter(symbols)) if len(symbols) == 1 else None
-        look = Look(self.exchange.market, self._now_ms(), time.monotonic(), self.resend_s, of_one=only)
+        look = Look(
+            self.exchange.market,
+            self._now_ms(),
+            now_s,
+            resend_s=self.resend_s,
+            candle_pace_s=LIVE_CANDLE_PACE_S if self._is_far else 0.0,
+            of_one=only,
+        )
         for name, topic in zip(followed, topics, strict=True):
             texts = [encoded(frame) for frame in topic.frames(look)]
             for client in self._following(name):

@@ -40,12 +40,19 @@ class Look:
         market: Market,
         now_ms: int,
         tick_s: float,
-        resend_s: float = RESEND_S,
         *,
+        resend_s: float = RESEND_S,
+        candle_pace_s: float = 0.0,
         of_one: str | None = None,
     ) -> None:
-        """`tick_s` are the seconds of a clock that always goes on; with `of_one`, no other symbol is asked for."""
+        """Args:
+        tick_s: Seconds of a clock that always goes on.
+        resend_s: After so long a book is sent again.
+        candle_pace_s: How often an open candle is asked for.
+        of_one: No other symbol's ticker is asked for.
+        """
         self.resend_s = resend_s
+        self.candle_pace_s = candle_pace_s
         self.now_ms = now_ms
         self.tick_s = tick_s
         self._market = market
@@ -131,7 +138,7 @@ class Ticker(_Kept):
             "ts": look.now_ms,
             "type": "snapshot",
             "cs": look.now_ms,
-            "data": {name: row[name] for name in _TICKER_FIELDS},
+            "data": {name: row.get(name, "") for name in _TICKER_FIELDS},
         }
         return [self.latest]
 
@@ -167,12 +174,17 @@ class Kline(_Kept):
 
     _open_ms: int | None = None
     _row: Sequence[str] = ()
+    _asked_s = 0.0
 
     def __init__(self, name: str, symbol: str, interval: str) -> None:
         super().__init__(name, symbol)
         self.interval = interval
 
     def frames(self, look: Look) -> list[Frame]:
+        is_open = self._open_ms is not None and look.now_ms < interval_end(self._open_ms, self.interval)
+        if is_open and look.tick_s - self._asked_s < look.candle_pace_s:
+            return []
+        self._asked_s = look.tick_s
         newest, *older = look.candles(self.symbol, self.interval) or [[]]
         if not newest:
             return []

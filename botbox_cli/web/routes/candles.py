@@ -36,17 +36,15 @@ async def candles(
     key = ("candles", symbol.upper(), timeframe.upper(), limit)
     body = office.remembered.get(stamp, key)
     if body is None:
-        body = await office.read(_rows, office, stamp, key)
+        body = await office.read(office.remembered.made, stamp, key, lambda: _rows(office, key))
     return raw(body)
 
 
-def _rows(office: Office, stamp: str, key: tuple[str, str, str, int]) -> bytes:
+def _rows(office: Office, key: tuple[str, str, str, int]) -> bytes:
     _, symbol, timeframe, limit = key
     wiring = office.wiring
     rows = candle_rows(wiring.store, wiring.candles, wiring.venue, symbol, timeframe=timeframe, limit=limit)
-    body = encoded([_candle(row) for row in rows])
-    office.remembered.put(stamp, key, body)
-    return body
+    return encoded([_candle(row) for row in rows])
 
 
 def _candle(row: CandleRow) -> dict[str, Any]:

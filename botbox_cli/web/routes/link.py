@@ -14,7 +14,7 @@ from botbox_cli.services.links import APPROVE, Link, read_link, using
 from botbox_cli.web.answer import answer
 from botbox_cli.web.office import Office, Visit, office_of, visit_of
 from botbox_cli.web.routes.page import served
-from botbox_cli.web.shapes import Confirmation, Done, Offer
+from botbox_cli.web.shapes import Confirmation, Done, Offer, Token
 
 router = APIRouter(tags=["links"])
 PUBLIC = ("/link/", "/api/links/")
@@ -28,7 +28,7 @@ async def page(request: Request) -> Response:
 
 
 @router.get("/api/links/{token}", response_model=Offer)
-async def offer(request: Request, token: str) -> Response:
+async def offer(request: Request, token: Token) -> Response:
     """What a link would do."""
     office = office_of(request)
     return answer(await office.work(_offer, office, token))
@@ -48,7 +48,7 @@ def _offer(office: Office, token: str) -> dict[str, Any]:
 
 @router.post("/api/links/{token}", response_model=Done)
 async def follow(
-    request: Request, token: str, confirmation: Annotated[Confirmation | None, Body()] = None
+    request: Request, token: Token, confirmation: Annotated[Confirmation | None, Body()] = None
 ) -> Response:
     """Decide as the link says. In live mode `confirm` of an approval is the setup's symbol."""
     office, visit = office_of(request), visit_of(request)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from botbox_cli.web.answer import Refused
 
 router = APIRouter(include_in_schema=False)
-PUBLIC = ("/", "/favicon.ico", "/static/")
+PUBLIC = FILES = ("/", "/favicon.ico", "/static/")
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 DATA = Path(__file__).resolve().parents[2] / "data"

@@ -40,18 +40,17 @@ async def setups(
 
 async def _list(request: Request, status: str) -> Response:
     office, stamp = office_of(request), visit_of(request).stamp
-    body = office.remembered.get(stamp, ("setups", status))
+    key = ("setups", status)
+    body = office.remembered.get(stamp, key)
     if body is None:
-        body = await office.read(_read, office, stamp, status)
+        body = await office.read(office.remembered.made, stamp, key, lambda: _read(office, status))
     return raw(body)
 
 
-def _read(office: Office, stamp: str, status: str) -> bytes:
+def _read(office: Office, status: str) -> bytes:
     with office.desk.store.read(office.desk.account) as books:
         found = books.setups(STATUSES[status])
-    body = rendered({"setups": [setup_document(s) for s in reversed(found)]})
-    office.remembered.put(stamp, ("setups", status), body)
-    return body
+    return rendered({"setups": [setup_document(s) for s in reversed(found)]})
 
 
 @router.get("/api/setups/{setup_id}", response_model=Card)

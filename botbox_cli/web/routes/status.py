@@ -70,11 +70,11 @@ async def stats(request: Request) -> Response:
     office, stamp = office_of(request), visit_of(request).stamp
     body = office.remembered.get(stamp, "stats")
     if body is None:
-        body = await office.work(_stats, office, stamp)
+        body = await office.work(office.remembered.made, stamp, "stats", lambda: _stats(office))
     return raw(body)
 
 
-def _stats(office: Office, stamp: str) -> bytes:
+def _stats(office: Office) -> bytes:
     """Return the statistics; computed anew when a trade has ended or the log has grown."""
     desk = office.desk
     with desk.store.read(desk.account) as books:
@@ -85,7 +85,6 @@ def _stats(office: Office, stamp: str) -> bytes:
         ]
         views.sort(key=_exit_time)
         office.stats = (head, rendered(_stats_document(office, views)))
-    office.remembered.put(stamp, "stats", office.stats[1])
     body: bytes = office.stats[1]
     return body
 

@@ -36,23 +36,21 @@ async def trades(
     key = ("trades", status, limit, offset)
     body = office.remembered.get(stamp, key)
     if body is None:
-        body = await office.read(_page, office, stamp, key)
+        body = await office.read(office.remembered.made, stamp, key, lambda: _page(office, key))
     return raw(body)
 
 
-def _page(office: Office, stamp: str, key: tuple[str, str, int, int]) -> bytes:
+def _page(office: Office, key: tuple[str, str, int, int]) -> bytes:
     _, status, limit, offset = key
     desk = office.desk
     found = list_trades(desk.store, desk.account, STATUSES[status], limit=limit + 1, offset=offset)
     more = len(found) > limit
-    body = rendered(
+    return rendered(
         {
             "trades": [trade_document(view) for view in found[:limit]],
             "next_offset": offset + limit if more else None,
         }
     )
-    office.remembered.put(stamp, key, body)
-    return body
 
 
 @router.get("/api/trades/{trade_id}", response_model=TradeStory)

@@ -80,7 +80,8 @@ export function candleChart(container, candles, levels) {
 export function curveChart(container, points) {
   const chart = made(container);
   chart.applyOptions({ handleScroll: false, handleScale: false });
-  const byTime = new Map(points.map((point) => [point.time, Number(point.pnl)]));
+  // It begins at nothing, before the first trade's end.
+  const byTime = new Map([[points[0].time - 3600, 0], ...points.map((point) => [point.time, Number(point.pnl)])]);
   const series = chart.addSeries(LightweightCharts.BaselineSeries, {
     baseValue: { type: "price", price: 0 }, lineWidth: 2, priceLineVisible: false,
     topLineColor: colour("--up"), topFillColor1: colour("--up") + "44", topFillColor2: colour("--up") + "08",

@@ -22,19 +22,23 @@ export function rounded(text, digits = 2) {
   return Number(text).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+// Prices are written without groups, as the exchange writes them.
+export const price = (text, like) =>
+  text === null || text === undefined ? "–" : Number(text).toFixed((like.split(".")[1] || "").length);
+
 export function signed(text, digits = 2) {
   if (text === null || text === undefined) return "–";
-  const value = Number(text);
+  const value = Number(Number(text).toFixed(digits));
   return (value > 0 ? "+" : value < 0 ? "−" : "") + rounded(Math.abs(value), digits);
 }
 
-export const gain = (value) => (Number(value) > 0 ? "up" : Number(value) < 0 ? "down" : "");
+export const gain = (value) => (Number(value) >= 0.005 ? "up" : Number(value) <= -0.005 ? "down" : "");
 
 export const percent = (from, to) => `${signed(((Number(to) - Number(from)) / Number(from)) * 100)} %`;
 
 export function time(text) {
   if (!text) return "–";
-  return new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return new Date(text).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" }) + " UTC";
 }
 
 export function ago(seconds) {

@@ -14,7 +14,7 @@ export function listen(act, lost) {
   stop();
   show("connecting", "");
   source = new EventSource("/api/events");
-  source.addEventListener("open", () => show("live", "good"));
+  source.addEventListener("open", () => show("connected", "good"));
   source.addEventListener("state", (event) => act(JSON.parse(event.data)));
   source.addEventListener("error", () => {
     show("reconnecting", "bad");

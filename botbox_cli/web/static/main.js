@@ -23,7 +23,7 @@ async function tried(work) {
 }
 
 const refreshAll = () =>
-  Promise.all([tried(status.refresh), tried(setups.refresh), tried(trades.refresh), tried(trades.refreshStats)]).then(() =>
+  Promise.all([tried(status.refresh), tried(() => setups.refresh()), tried(trades.refresh), tried(trades.refreshStats)]).then(() =>
     tried(trades.refreshPrices),
   );
 
@@ -41,9 +41,12 @@ async function showDesk() {
   isOpen = true;
   $("login").hidden = true;
   $("desk").hidden = false;
-  await tried(status.refresh);
-  await refreshAll();
+  // First what the decision is about, with its chart; then the rest.
+  const known = tried(status.refresh);
+  await tried(() => setups.refresh(known));
   listen();
+  await Promise.all([tried(trades.refresh), tried(trades.refreshStats)]);
+  await tried(trades.refreshPrices);
 }
 
 function listen() {

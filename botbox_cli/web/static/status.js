@@ -22,6 +22,7 @@ function draw() {
   document.documentElement.dataset.mode = s.mode;
   document.title = `botbox ${s.mode}`;
   $("mode").textContent = s.mode === "live" ? (s.armed ? "LIVE: real money" : "LIVE, not armed") : s.mode;
+  $("docs-link").hidden = !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   $("version").textContent = `botbox ${s.version}`;
   $("halt").textContent = s.halt ? "Resume entries" : "Halt entries";
   $("halted").hidden = !s.halt;
@@ -59,7 +60,7 @@ export function askHalt() {
       act: async () => {
         await post("/api/resume");
         toast("New entries are allowed");
-        await state.changed();
+        state.changed();
       },
     });
     return;
@@ -73,7 +74,7 @@ export function askHalt() {
     act: async (values) => {
       await post("/api/halt", values);
       toast("New entries are halted");
-      await state.changed();
+      state.changed();
     },
   });
 }

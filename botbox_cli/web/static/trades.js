@@ -1,6 +1,6 @@
 // Open and closed trades, and what they add up to.
 
-import { $, el, fill, gain, rounded, signed, time, toast } from "./dom.js";
+import { $, el, fill, gain, price, rounded, signed, time, toast } from "./dom.js";
 import { get, post } from "./api.js";
 import { ask } from "./dialog.js";
 import { curveChart, dispose } from "./chart.js";
@@ -47,7 +47,7 @@ function table(caption, columns, rows, none) {
     "table",
     { class: "trades" },
     el("caption", { class: "unseen" }, caption),
-    el("thead", {}, el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name)))),
+    el("thead", {}, el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col", "data-name": name }, name)))),
     el("tbody", {}, ...rows.map((trade) =>
       el("tr", { "data-trade": trade.id }, ...columns.map(([name, cell]) => {
         const { text, kind } = cell(trade);
@@ -63,11 +63,11 @@ function nowOf(trade) {
   const quote = state.prices[trade.symbol];
   if (!quote || trade.entryPrice === null || trade.status !== "OPEN") return null;
   const isLong = trade.direction === "long";
-  const price = Number(isLong ? quote.bid : quote.ask);
+  const at = Number(isLong ? quote.bid : quote.ask);
   const sign = isLong ? 1 : -1;
   const risk = Math.abs(Number(trade.entryPrice) - Number(trade.stopLoss));
-  const each = (price - Number(trade.entryPrice)) * sign;
-  return { price, pnl: each * Number(trade.quantity), r: risk ? each / risk : null, text: isLong ? quote.bid : quote.ask };
+  const each = (at - Number(trade.entryPrice)) * sign;
+  return { at, pnl: each * Number(trade.quantity), r: risk ? each / risk : null, text: isLong ? quote.bid : quote.ask };
 }
 
 // Where the price stands between stop and target.
@@ -75,7 +75,7 @@ function way(trade) {
   const now = nowOf(trade);
   if (now === null) return trade.status === "OPEN" ? "…" : trade.status.toLowerCase();
   const stop = Number(trade.stopLoss), target = Number(trade.takeProfit1);
-  const share = Math.min(1, Math.max(0, (now.price - stop) / (target - stop)));
+  const share = Math.min(1, Math.max(0, (now.at - stop) / (target - stop)));
   const mark = el("span", { class: "mark" });
   mark.style.left = `${share * 100}%`;
   return el("span", { class: "way", role: "img", "aria-label": `${Math.round(share * 100)} % of the way from stop to target` }, mark);
@@ -87,7 +87,7 @@ function drawOpen() {
   fill($("open"), table("Open trades", [
     ["Pair", (t) => ({ text: el("span", {}, el("strong", {}, t.symbol), " ", el("span", { class: `tag ${t.direction}` }, t.direction)) })],
     ["Quantity", plainCell((t) => t.quantity)],
-    ["Entry", plainCell((t) => t.entryPrice && rounded(t.entryPrice, digits(t.stopLoss)))],
+    ["Entry", plainCell((t) => price(t.entryPrice, t.stopLoss))],
     ["Now", plainCell((t) => nowOf(t)?.text)],
     ["P&L now", (t) => {
       const now = nowOf(t);
@@ -105,16 +105,14 @@ function drawOpen() {
   if (focused) $("open").querySelector(`[data-close="${focused}"]`)?.focus();
 }
 
-const digits = (text) => (text.split(".")[1] || "").length;
-
 function drawClosed() {
   $("more").hidden = state.next === null;
   fill($("closed"), table("Closed trades", [
     ["Pair", (t) => ({ text: el("span", {}, el("strong", {}, t.symbol), " ", el("span", { class: `tag ${t.direction}` }, t.direction)) })],
     ["Closed", plainCell((t) => time(t.exitTime))],
     ["Why", plainCell((t) => t.closeReason)],
-    ["Entry", plainCell((t) => t.entryPrice && rounded(t.entryPrice, digits(t.stopLoss)))],
-    ["Exit", plainCell((t) => t.exitPrice && rounded(t.exitPrice, digits(t.stopLoss)))],
+    ["Entry", plainCell((t) => price(t.entryPrice, t.stopLoss))],
+    ["Exit", plainCell((t) => price(t.exitPrice, t.stopLoss))],
     ["Fees", plainCell((t) => rounded(t.fees))],
     ["P&L", (t) => ({ text: signed(t.pnl), kind: gain(t.pnl) })],
     ["R", (t) => ({ text: signed(t.rMultiple), kind: gain(t.rMultiple) })],
@@ -136,7 +134,7 @@ function askClose(trade) {
       const done = await post(`/api/trades/${trade.id}/close`, values);
       if (done.error) toast(`${done.error.message}${done.error.hint ? ` (${done.error.hint})` : ""}`, "bad");
       if (done.success) toast(`${trade.symbol}: trade ${trade.id} is closed`, "good");
-      await state.changed();
+      state.changed();
     },
   });
 }
@@ -160,6 +158,7 @@ export async function refreshStats() {
   );
   if (state.curve) dispose(state.curve);
   state.curve = null;
+  $("curve").classList.toggle("none", !stats.curve.length);
   if (stats.curve.length) {
     fill($("curve"));
     state.curve = curveChart($("curve"), stats.curve);

@@ -411,6 +411,26 @@ def test_an_exchange_that_turns_connections_away_is_found_again(host: SocketHost
     heard.bid("100100.0")
 
 
+def test_an_outage_is_told_once_however_long_it_lasts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"ws://127.0.0.1:{taken.getsockname()[1]}"
+    inbox = Inbox()
+    channel = public_channel(url, inbox, WallClock(), QUICK)
+    channel.follow(["orderbook.1.BTCUSDT"])
+    try:
+        [down] = inbox.take(PATIENCE_S)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while channel._generation < 5 and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+    finally:
+        channel.close()
+
+    assert isinstance(down, StreamState)
+    assert "can't be reached" in down.detail
+    assert channel._generation >= 5
+    assert inbox.take(0) == []
+
+
 def test_patience_grows_with_each_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as port_of:
         port = port_of.getsockname()[1]

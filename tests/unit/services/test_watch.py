@@ -17,6 +17,7 @@ from botbox_cli.errors import ConfigError, StorageError
 from botbox_cli.ports import Books, Holder
 from botbox_cli.services import watch_events as e
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.tally import latency_of
 from tests.support.faults import Faults, broken, code
 from tests.support.verdict import only_trade, open_trade, orders_of, settle
 from tests.support.watching import Watching
@@ -59,6 +60,18 @@ def exits(world: World) -> int:
 
 
 # -- prices
+
+
+def test_time_from_price_to_request_is_kept_for_the_metrics(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    watching.stream.at(CROSSES_AT, moves(watching, "62000"))
+
+    watching.run(20)
+
+    with world.store.read(world.desk.account) as books:
+        latency = latency_of(books)
+    assert sum(latency.counts) == 1
+    assert latency.sum_s < 0.5
 
 
 def test_price_that_crosses_the_target_acts_at_once(world: World, trade: Trade) -> None:

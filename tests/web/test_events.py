@@ -1,0 +1,94 @@
+"""Live updates: what any process does is told to every page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from botbox_cli.config import Settings
+from botbox_cli.exchange.paper.clocks import ManualClock
+from botbox_cli.web.routes import events
+from tests.support.cli import botbox
+from tests.support.web import Served, Visitor, a_server
+from tests.web.conftest import FOUND
+from tests.web.test_security import NOW
+
+
+def states(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    """Yield the states as they come."""
+    for line in answer.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+def test_state_comes_at_once_and_after_what_another_process_did(person: Visitor) -> None:
+    with person.http.stream("GET", "/api/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        told = states(answer)
+        first = next(told)
+        botbox("reject", FOUND, "--reason", "from a terminal")
+        second = next(told)
+        botbox("halt")
+        third = next(told)
+
+    assert first["log"] < second["log"] < third["log"]
+    assert [s["halted"] for s in (first, second, third)] == [False, False, True]
+
+
+def test_pass_of_a_job_is_told_too(person: Visitor) -> None:
+    with person.http.stream("GET", "/api/events") as answer:
+        told = states(answer)
+        first = next(told)
+        botbox("forward", "1m")
+        botbox("monitor", "--once")
+        second = next(told)
+        while second["jobs"]["monitor"] == first["jobs"]["monitor"]:
+            second = next(told)
+
+    assert second["log"] == first["log"]
+
+
+def test_quiet_stream_has_a_heartbeat_and_ends_with_the_session(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
+    clock = ManualClock(NOW)
+    with (
+        a_server(settings, wall=clock) as served,
+        served.person() as person,
+        person.http.stream("GET", "/api/events") as answer,
+    ):
+        lines = answer.iter_lines()
+        while next(lines) != ": still here":
+            pass
+        clock.sleep(25 * 3600)
+        rest = list(lines)
+
+    assert set(rest) <= {"", ": still here"}
+
+
+def test_number_of_listeners_is_bounded(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LISTENERS_MAX", 1)
+    with served.person() as person, person.http.stream("GET", "/api/events") as first:
+        told = states(first)  # Held on to: dropping it would end the stream.
+        next(told)
+
+        with served.person() as other:
+            refused = other.get("/api/events")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many")
+
+
+def test_server_ends_although_pages_listen(settings: Settings) -> None:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        with a_server(settings) as served:
+            headers = {"Authorization": f"Bearer {served.token}"}
+            stream = http.stream("GET", f"{served.url}/api/events", headers=headers)
+            told = states(stream.__enter__())
+            next(told)
+
+        assert list(told) == []
