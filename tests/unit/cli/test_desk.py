@@ -52,11 +52,11 @@ def test_screen(world: World, width: int, height: int) -> None:
     world.add_setup(symbol="ETHUSDT", approved=False, entry="2500", stop="2450", tp1="2600", tp2="2700")
     desk = DeskTest(world)
     desk.list_candles("ETHUSDT", 2480)
+    desk.price("60500", "60500.1")
+    desk.price("2499.5", "2500", "ETHUSDT")
 
     async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
         await drawn(desk, pilot)
-        desk.price("60500", "60500.1")
-        desk.price("2499.5", "2500", "ETHUSDT")
         await desk.shows(pilot, "60500", "+0.00R")
         if width >= 110:
             await desk.shows(pilot, "Setup 2: ETHUSDT", "target 2600")
