@@ -48,8 +48,8 @@ crash: $(STAMP) ## kill every money-moving command at every step (ARGS=--help)
 	@$(PY) -m tests.crash $(ARGS)
 
 .PHONY: mutants
-mutants: $(STAMP) ## break the code on purpose and show that a test notices
-	@$(PY) -m tests.mutants
+mutants: $(STAMP) ## break the code on purpose and show that a test notices (ARGS=--help)
+	@$(PY) -m tests.simulation.mutants $(ARGS)
 
 .PHONY: docs
 docs: $(STAMP) ## write docs/commands.md and the README's tables and picture anew

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import backfill, card, replaying, serving, startup, storing, trading
+from bench import backfill, card, replaying, serving, simulating, startup, storing, trading, watching
 from bench.measure import RUNS, Row
 
 PACKAGE = Path(__file__).parents[1] / "botbox_cli"
@@ -37,7 +37,9 @@ def _all(folder: Path) -> Iterator[Row]:
     yield from card.rows(folder)
     yield from backfill.rows(folder)
     yield from trading.rows(folder)
+    yield from watching.rows(folder)
     yield from replaying.rows(folder)
+    yield from simulating.rows()
     yield from serving.rows(folder)
 
 

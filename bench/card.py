@@ -42,6 +42,8 @@ def rows(folder: Path) -> Iterator[Row]:
         holder = Holder("bench", 1, "", "token")
         desk = Desk(store, candles, account, None, WallClock(), Policy(), holder)  # type: ignore[arg-type]
         setup = _setup(newest[DEFAULT_SYMBOLS[0]])
+        while (found := similar(desk, setup)) is not None and found.left_out:
+            pass  # on a busy machine, one look's time is not enough to replay everything
         values = []
         for _ in range(RUNS + 1):
             newest = {symbol: _next(candles, symbol, batch) for symbol, batch in newest.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from bench.measure import BOTBOX, RUNS, Row, environment, peak_mb, timed
 from botbox_cli.config import DEFAULT_SYMBOLS
 from botbox_cli.domain.account import Mode, Venue
-from botbox_cli.domain.candle import INTERVALS, from_ms
+from botbox_cli.domain.candle import INTERVALS, from_ms, to_ms
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.services.scan import scan
 from botbox_cli.services.series_writer import SeriesWriter
@@ -21,7 +21,7 @@ from botbox_cli.storage.candles import SqlCandles
 from botbox_cli.storage.store import SqlStore
 
 VENUE = Venue.MAINNET
-HOUR = INTERVALS["60"]
+HOUR, REGIME = INTERVALS["60"], INTERVALS["240"]
 MANY = 500
 
 
@@ -44,14 +44,16 @@ def _scans(path: Path, names: list[str]) -> tuple[float, ...]:
     with closing(SqlStore(f"sqlite:///{path}")) as store:
         candles = SqlCandles(store.database)
         account = store.save_account(Mode.LIVE, "1", "hash", VENUE)
-        newest = {name: candles.tail(VENUE, name, HOUR, 1)[0] for name in names}
-        clock = ManualClock(from_ms(int(newest[names[0]].open_ms[0]) + HOUR.length_ms))
+        newest = {(name, i): candles.tail(VENUE, name, i, 1)[0] for name in names for i in (HOUR, REGIME)}
+        clock = ManualClock(from_ms(int(newest[names[0], HOUR].open_ms[0]) + HOUR.length_ms))
         timings = []
         for _ in range(RUNS + 1):
-            for name, batch in newest.items():
-                newest[name] = replace(batch, open_ms=np.asarray(batch.open_ms + HOUR.length_ms))
-                SeriesWriter(candles, VENUE, name, HOUR).append(newest[name])
             clock.sleep(HOUR.length_ms / 1000)
+            for (name, interval), batch in newest.items():
+                if int(batch.open_ms[0]) < interval.newest_closed_ms(to_ms(clock.now())):
+                    following = replace(batch, open_ms=np.asarray(batch.open_ms + interval.length_ms))
+                    SeriesWriter(candles, VENUE, name, interval).append(following)
+                    newest[name, interval] = following
 
             def once() -> None:
                 result = scan(store, candles, account, None, clock, symbols=names)
@@ -67,6 +69,7 @@ def _copied(ten: Path, path: Path) -> list[str]:
     names = list(DEFAULT_SYMBOLS)
     with closing(sqlite3.connect(ten)) as source, closing(sqlite3.connect(path)) as copy:
         source.backup(copy)
+        copy.execute("PRAGMA synchronous = OFF")
         ids = dict(copy.execute("SELECT symbol, id FROM instruments"))
         columns = [
             row[1] for row in copy.execute("PRAGMA table_info(instruments)") if row[1] not in ("id", "symbol")

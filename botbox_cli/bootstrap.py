@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from botbox_cli.config import SECRET_NAMES, Market, Settings, data_dir
+from botbox_cli.config import SECRET_NAMES, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.candle import DAY_MS
 from botbox_cli.domain.hours import quiet_hours
@@ -28,6 +28,7 @@ from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.settings_log import note_settings
+from botbox_cli.setting_types import Market
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Holder,
         Instruments,
         Store,
+        Stream,
         WebStore,
     )
     from botbox_cli.services.notices import Painter
@@ -106,6 +108,8 @@ class Wiring:
     venue: Venue
     holder: Holder
     access: Access
+    stream: Callable[[], Stream | None]
+    """Opens what the exchange's sockets tell, closed with the wiring; None where there are none (a replay)."""
 
     def account(self) -> Account:
         """Return the account of the configured key.
@@ -138,6 +142,12 @@ class Wiring:
         quiet = None if settings.quiet_hours is None else quiet_hours(settings.quiet_hours)
         silence = timedelta(minutes=settings.silence_minutes) if settings.silence_minutes else None
         return Post(desk, channels, Writer(desk, paint, settings.public_url), quiet, silence)
+
+    def hand(self) -> Desk:
+        """Return the desk of another hand in this process: it leases for itself, as another process would."""
+        from botbox_cli.storage.process import current_holder
+
+        return replace(self.desk(), holder=current_holder(secrets.token_hex(8)))
 
 
 @contextmanager
@@ -357,6 +367,9 @@ def _wiring(
 
         return SqlCandles(store.database)
 
+    def open_stream() -> Stream | None:
+        return _stream(settings, access, path, stack)
+
     return Wiring(
         settings,
         store,
@@ -366,7 +379,30 @@ def _wiring(
         venue_of(settings),
         current_holder(secrets.token_hex(8)),
         access,
+        open_stream,
     )
+
+
+def _stream(settings: Settings, access: Access, paper: Path | None, stack: ExitStack) -> Stream | None:
+    """Return the sockets' stream. A paper account's orders are told by its file, `paper`."""
+    from botbox_cli.exchange import stream as s
+    from botbox_cli.exchange.inbox import Inbox
+    from botbox_cli.exchange.paper_orders import PaperOrders
+    from botbox_cli.exchange.session import load
+
+    load()
+    if paper is not None and settings.market is Market.REPLAY and settings.ws_endpoint is None:
+        return None
+    inbox, clock = Inbox(), SystemClock()
+    public_base, private_base = settings.stream_urls
+    orders: s.Source = (
+        PaperOrders(paper, inbox, clock)
+        if paper is not None
+        else s.private_channel(private_base, access.key, access.secret, inbox, clock)
+    )
+    stream = s.SocketStream(s.public_channel(public_base, inbox, clock), orders, inbox)
+    stack.callback(stream.close)
+    return stream
 
 
 def _bybit(

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botbox_cli.domain.number import plain
+from botbox_cli.domain.order import exchange_id
 from botbox_cli.errors import BotboxError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def trade_document(view: TradeView) -> Document:
 def order_document(view: OrderView) -> Document:
     order = view.order
     return {
-        "order_link_id": order.order_link_id,
+        "order_link_id": exchange_id(order.order_link_id),
         "exchange_order_id": order.exchange_order_id,
         "role": str(order.role),
         "side": str(order.side),
@@ -123,8 +124,8 @@ def order_document(view: OrderView) -> Document:
 
 def fill_document(fill: Fill) -> Document:
     return {
-        "execution_id": fill.execution_id,
-        "order_link_id": fill.order_link_id,
+        "execution_id": exchange_id(fill.execution_id),
+        "order_link_id": exchange_id(fill.order_link_id),
         "side": str(fill.side),
         "price": plain(fill.price),
         "qty": plain(fill.qty),

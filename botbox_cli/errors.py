@@ -92,6 +92,8 @@ class DuplicateOrder(ExchangeRejected):
 
 NOT_FILLED = "not_filled"
 """Code of an `OrderGone` that rules out a filled order: the exchange does not know it, or calls it cancelled."""
+FILLED = "filled"
+"""Code of an `OrderGone` that says the order is filled."""
 
 
 class OrderGone(ExchangeRejected):

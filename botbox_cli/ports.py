@@ -186,6 +186,8 @@ class StreamState:
     is_up: bool
     detail: str
     at: datetime
+    missing: tuple[str, ...] = ()
+    """Symbols of which the exchange refuses to tell prices or candles, though the socket is up."""
 
 
 News = Price | CandleClosed | OrderNews | StreamState

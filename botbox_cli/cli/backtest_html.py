@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from botbox_cli.cli import html
-from botbox_cli.cli.backtest_report import FIGURES, counts, days, excursions, figures_of, histogram_of
+from botbox_cli.cli.backtest_report import (
+    FIGURES,
+    counts,
+    days,
+    excursions,
+    figures_of,
+    gaps_of,
+    histogram_of,
+)
 from botbox_cli.services.backtest import Backtest, Report
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -76,7 +84,7 @@ def _notes(result: Backtest) -> Iterator[str]:
         yield f"{symbol} is left out: {why}."
     for c in result.coverage:
         if c.missing:
-            yield f"{c.symbol}: {c.missing} candles lack in {len(c.gaps)} gaps; none is bridged."
+            yield f"{c.symbol}: {c.missing} candles lack in {gaps_of(c)}; none is bridged."
 
 
 def _section(id_: str, name: str, report: Report) -> Iterator[str]:

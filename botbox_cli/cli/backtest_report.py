@@ -180,8 +180,12 @@ def _show_coverage(console: Console, result: Backtest) -> None:
             )
             more = f" and {len(c.gaps) - GAPS_SHOWN} more" if len(c.gaps) > GAPS_SHOWN else ""
             console.warn(
-                f"{c.symbol}: {c.missing} candles lack in {len(c.gaps)} gaps ({shown}{more}); none is bridged"
+                f"{c.symbol}: {c.missing} candles lack in {gaps_of(c)} ({shown}{more}); none is bridged"
             )
+
+
+def gaps_of(c: Coverage) -> str:
+    return "1 gap" if len(c.gaps) == 1 else f"{len(c.gaps)} gaps"
 
 
 def _show_report(console: Console, report: Report, title: str) -> None:
@@ -216,7 +220,7 @@ def _show_report(console: Console, report: Report, title: str) -> None:
         for line in curve(points, title="equity", width=console.width, encoding=console.out.encoding):
             console.write(line)
         histogram = histogram_of(report)
-        title = "trades by R"
+        title = "trades by R, half an R each from the value named"
         for line in bars(histogram, title=title, width=console.width, encoding=console.out.encoding):
             console.write(line)
 

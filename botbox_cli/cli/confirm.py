@@ -37,11 +37,17 @@ def ask(session: Session, lines: list[str]) -> None:
 
 def entry_lines(session: Session, plan: Plan) -> list[str]:
     """Return what an entry would do, for the question."""
+    first, *others = entry_facts(plan)
+    return [f"LIVE account {session.settings.arm_live}: {first}", *others]
+
+
+def entry_facts(plan: Plan) -> list[str]:
+    """Return what an entry would do, whatever the account."""
     setup, s, pair = plan.setup, plan.sizing, plan.instrument
     verb = "buy" if setup.direction.sign > 0 else "sell short"
     risk = f"{s.risk:.2f} {pair.quote_coin} = {s.risk_percent:.2f} % of equity {s.equity:.2f}"
     return [
-        f"LIVE account {session.settings.arm_live}: setup {setup.id}, {setup.symbol} {setup.direction}",
+        f"setup {setup.id}, {setup.symbol} {setup.direction}",
         f"  {verb} {plain(s.qty)} {pair.base_coin} at market, near {plain(s.price)}, worth {s.value:.2f}",
         f"  stop {plain(s.stop)}, target {plain(setup.take_profit_1)}, risk {risk}",
     ]
@@ -49,9 +55,15 @@ def entry_lines(session: Session, plan: Plan) -> list[str]:
 
 def exit_lines(session: Session, view: TradeView) -> list[str]:
     """Return what closing a trade would do, for the question."""
+    first, *others = exit_facts(view)
+    return [f"LIVE account {session.settings.arm_live}: {first}", *others]
+
+
+def exit_facts(view: TradeView) -> list[str]:
+    """Return what closing a trade would do, whatever the account."""
     trade, position = view.trade, view.position
     verb = "sell" if trade.direction.sign > 0 else "buy back"
     return [
-        f"LIVE account {session.settings.arm_live}: close trade {trade.id}, {trade.symbol} {trade.direction}",
+        f"close trade {trade.id}, {trade.symbol} {trade.direction}",
         f"  {verb} {plain(position.held)} {trade.base_coin} at market; its stop {plain(trade.stop_loss)} is cancelled",
     ]

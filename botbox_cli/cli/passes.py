@@ -16,6 +16,7 @@ from botbox_cli.services.tally import count_errors
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from botbox_cli.analysis.rules.rule import Rule
     from botbox_cli.bootstrap import Wiring
     from botbox_cli.services.monitor import MonitorResult
     from botbox_cli.services.record import RecordResult
@@ -89,7 +90,7 @@ def record_pass(
 
 
 def _days_kept(wiring: Wiring) -> Callable[[str], int | None]:
-    from botbox_cli.config import retention_days
+    from botbox_cli.setting_types import retention_days
 
     return lambda interval: retention_days(wiring.settings.candle_retention, interval)
 
@@ -116,8 +117,8 @@ def record_document(result: RecordResult) -> Document:
     }
 
 
-def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str) -> Done:
-    """Scan once. Raises AlreadyRunning, NotFound, StorageError."""
+def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str, rule: Rule | None = None) -> Done:
+    """Scan once, by default with the design's rule. Raises AlreadyRunning, NotFound, ConfigError, StorageError."""
     from botbox_cli.services.scan import scan
 
     account = wiring.account()
@@ -131,6 +132,7 @@ def scan_pass(wiring: Wiring, symbols: tuple[str, ...], timeframe: str) -> Done:
             wiring.clock,
             symbols=symbols,
             timeframe=timeframe,
+            rule=rule,
         )
         current.detail = f"{len(result.detected)} detected, {len(result.invalidated)} invalidated"
     return Done(result, scan_document(result), ())

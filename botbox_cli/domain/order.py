@@ -133,6 +133,15 @@ def order_link_id(installation: str, trade_id: int, role: Role, attempt: int) ->
     return text
 
 
+PART = "/"
+"""Between the exchange's id of an order or execution and the part of it that the books mean: see `services.outside`."""
+
+
+def exchange_id(text: str) -> str:
+    """Return the id by which the exchange knows an order or execution of the books."""
+    return text.partition(PART)[0]
+
+
 def parse_order_link_id(text: str) -> tuple[str, int, Role, int] | None:
     """Return (installation, trade id, role, attempt) of an id that botbox made, or None."""
     match = _LINK_ID.fullmatch(text)

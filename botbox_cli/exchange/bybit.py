@@ -222,7 +222,7 @@ class BybitExchange:
 
         def seen(body: Any) -> tuple[list[wire.Row], str]:
             told.append(wire.time_of(body) or now)
-            return _page(body)
+            return wire.page_of(body)
 
         report = self._order(self._session.get_open_orders, mine, {}, seen)
         for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
@@ -246,11 +246,14 @@ class BybitExchange:
         self, symbol: str, order_link_id: str, *, since: datetime, qty: Decimal | None = None
     ) -> list[Fill]:
         mine = {"category": "spot", "symbol": symbol, "orderLinkId": order_link_id}
+        fills: list[Fill] = []
 
         def is_enough(rows: list[wire.Row]) -> bool:
-            return qty is not None and sum(f.qty for f in self._parsed(rows, wire.fills)) >= qty
+            fills[:] = self._parsed(rows, wire.fills)
+            return qty is not None and sum(fill.qty for fill in fills) >= qty
 
-        return self._parsed(self._executions(since - CLOCK_MARGIN, mine, is_enough), wire.fills)
+        self._executions(since - CLOCK_MARGIN, mine, is_enough)
+        return fills
 
     def fills_since(self, since: datetime) -> list[Fill]:
         fills = self._parsed(self._executions(since, {"category": "spot"}), wire.fills)
@@ -300,7 +303,7 @@ class BybitExchange:
         cursor = ""
         for _ in range(PAGES_MAX):
             at = {"cursor": cursor} if cursor else {}
-            rows, following = self._read(partial(ask, **params, **at), parse or _page)
+            rows, following = self._read(partial(ask, **params, **at), parse or wire.page_of)
             yield rows
             if not rows or following in ("", cursor):
                 return
@@ -309,13 +312,28 @@ class BybitExchange:
 
     def _read(self, ask: Callable[[], Any], parse: Callable[[Any], T]) -> T:
         """Return the parsed answer to a question, asked again within bounds while the exchange is not reachable."""
+        started = self._clock.now()
+        try:
+            return self._parsed(self._ask(ask, Request.READ), parse)
+        except ExchangeUnavailable as e:
+            return self._read_again(ask, parse, started, e)
+
+    def _read_again(
+        self, ask: Callable[[], Any], parse: Callable[[Any], T], started: datetime, first: ExchangeUnavailable
+    ) -> T:
+        """Go on after a first try that failed. (Apart, because most reads need nothing of this.)"""
         from tenacity import Retrying, retry_if_exception
 
-        started = self._clock.now()
+        failed = [first]
 
         def is_enough(state: RetryCallState) -> bool:
             elapsed_s = (self._clock.now() - started).total_seconds()
             return state.attempt_number >= READ_TRIES or elapsed_s >= READ_BUDGET_S
+
+        def attempt() -> T:
+            if failed:
+                raise failed.pop()
+            return self._parsed(self._ask(ask, Request.READ), parse)
 
         tries = Retrying(
             retry=retry_if_exception(_is_worth_repeating),
@@ -324,7 +342,7 @@ class BybitExchange:
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return tries(lambda: self._parsed(self._ask(ask, Request.READ), parse))
+        return tries(attempt)
 
     def _ask(self, send: Callable[[], Any], request: Request) -> Any:
         """Send one request, once."""
@@ -347,10 +365,6 @@ def _outlook(
     wallet: dict[str, Balance],
 ) -> Outlook:
     return Outlook(instruments.get(symbol), quotes.get(symbol), wallet)
-
-
-def _page(body: Any) -> Page:
-    return wire.rows_of(body), wire.cursor_of(body)
 
 
 def _orders(rows: list[wire.Row]) -> list[OrderReport]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from botbox_cli.domain.candle import to_ms
 from botbox_cli.errors import (
+    FILLED,
     NOT_FILLED,
     BotboxError,
     ConfigError,
@@ -189,6 +190,7 @@ CODES: Mapping[int, Code] = {
 NO_SUCH_ORDER = frozenset(code for code, entry in CODES.items() if entry.kind is G)
 WITHOUT_FILL = frozenset({110001, 110010, 170142, 170213})
 """Of these, the answers of an order that is cancelled or not known; to the others it may be filled."""
+ALL_FILLED = 170139
 NO_SUCH_SYMBOL = frozenset({10001, 170121})
 """Answers to a market read that names a symbol which is not traded."""
 NOT_OFFERED = frozenset({10017, 10032, 404})
@@ -285,7 +287,7 @@ def _of_code(code: int, text: str, request: Request, reset_s: float | None) -> B
     if request is Request.PLACE and entry.kind is I:
         return DuplicateOrder(f"an earlier send has arrived: {said}", _LOOK_HINT, ret_code=code)
     if request is Request.CANCEL and entry.kind is G:
-        kind = NOT_FILLED if code in WITHOUT_FILL else None
+        kind = NOT_FILLED if code in WITHOUT_FILL else FILLED if code == ALL_FILLED else None
         return OrderGone(f"nothing to cancel: {said}", _LOOK_HINT, ret_code=code, code=kind)
     if request is not Request.READ and entry.kind in (I, G):
         # A duplicate cancel, or an order that is gone while it is placed: no answer to what was asked.

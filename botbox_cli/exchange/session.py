@@ -125,9 +125,9 @@ def open_session(access: Access, clock: Clock) -> PerThread:
 
 def make_http(access: Access, clock: Clock) -> HTTP:
     """Return a pybit session for one thread."""
-    from requests.adapters import HTTPAdapter
-
     with _making:
+        from requests.adapters import HTTPAdapter  # Here, so that no two threads import it at once.
+
         http = _http_class()(
             testnet=access.mode is Mode.TESTNET,
             demo=access.mode is Mode.DEMO,
@@ -141,7 +141,7 @@ def make_http(access: Access, clock: Clock) -> HTTP:
             retry_codes={-1},
             retry_delay=0,
         )
-        _silence()
+        silence()
     http.pin(clock, access.limiter)
     if access.endpoint:
         http.endpoint = access.endpoint.rstrip("/")
@@ -157,6 +157,11 @@ def make_http(access: Access, clock: Clock) -> HTTP:
 
 
 _making = threading.Lock()
+
+
+def load() -> None:
+    """Import what requests and sockets need: two threads that do so at once may see each other's modules half-made."""
+    _http_class()
 
 
 def _http_class() -> Any:
@@ -221,7 +226,7 @@ def _http_class() -> Any:
 _pinned_http: Any = None
 
 
-def _silence() -> None:
+def silence() -> None:
     """Take the voice of the libraries: what fails is raised, and pybit's lines may hold requests.
 
     pybit adds a handler to its logger with every session while the root logger has none.

@@ -59,18 +59,25 @@ def time_of(body: Any) -> datetime | None:
 
 def rows_of(body: Any) -> list[Row]:
     """Return the rows of a list answer of category spot."""
+    return _rows(result_of(body))
+
+
+def page_of(body: Any) -> tuple[list[Row], str]:
+    """Return the rows of a list answer and the cursor of the next page, "" at the end.
+
+    The cursor must be sent back as it is: it is percent-encoded already.
+    """
     result = result_of(body)
+    cursor = result.get("nextPageCursor") or ""
+    if not isinstance(cursor, str):
+        raise WireError(f"nextPageCursor is {cursor!r}")
+    return _rows(result), cursor
+
+
+def _rows(result: Row) -> list[Row]:
     if result.get("category", "spot") != "spot":
         raise WireError(f"category is {result['category']!r}")
     return [_mapping(row, "a row") for row in _list(result, "list")]
-
-
-def cursor_of(body: Any) -> str:
-    """Return the cursor of the next page, as it must be sent back (it is percent-encoded already); "" at the end."""
-    cursor = result_of(body).get("nextPageCursor") or ""
-    if not isinstance(cursor, str):
-        raise WireError(f"nextPageCursor is {cursor!r}")
-    return cursor
 
 
 def server_time(body: Any) -> datetime:
@@ -448,7 +455,7 @@ _DIGITS_MAX = 40
 
 
 def _mapping(value: Any, what: str) -> Row:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise WireError(f"{what} is no object")
     return value
 
@@ -477,13 +484,15 @@ def _optional(row: Row, key: str) -> str | None:
 
 def _number(value: Any, what: str) -> Decimal:
     # A bool is an int to Python, and a float has lost the digits that were sent.
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if type(value) is not str and type(value) is not int:
         raise WireError(f"{what} is {value!r}")
     try:
         number = decimal_of(value)
     except ValueError as e:
         raise WireError(f"{what} is {value!r}") from e
-    if abs(number.adjusted()) > _DIGITS_MAX:  # Spelled out, such a number would fill the memory.
+    if (
+        not -_DIGITS_MAX <= number.adjusted() <= _DIGITS_MAX
+    ):  # Spelled out, such a number would fill the memory.
         raise WireError(f"{what} is {value!r}")
     return number
 
@@ -524,8 +533,8 @@ def _side(row: Row) -> Side:
 
 def _time(stamp: Any) -> datetime:
     """Return the time of a millisecond stamp, a string or an int."""
-    ms = _number(stamp, "a time")
-    return _from_ms(int(ms))
+    is_usual = type(stamp) is str and len(stamp) == 13 and stamp.isascii() and stamp.isdigit()
+    return _from_ms(int(stamp) if is_usual else int(_number(stamp, "a time")))
 
 
 def _from_ms(ms: int) -> datetime:

@@ -65,8 +65,11 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         ExchangeRejected, ExchangeUnavailable, ConfigError, NotFound, Mismatch, Conflict: as the parts do.
     """
     before = work.read()
-    notes = _settle_all(work, before, snapshot)
-    book = work.read()
+    notes: list[str] = []
+    book = before
+    if not all(_is_as_shown(before, order, snapshot) for order in before.open_orders):
+        notes = _settle_all(work, before, snapshot)
+        book = work.read()
     match book.trade.status:
         case TradeStatus.FAILED:
             return Attended("settled", f"entry failed: {book.trade.detail}")
@@ -101,6 +104,18 @@ def entry_in_doubt(book: TradeBook) -> OutcomeUnknown:
 
 
 # -- settling
+
+
+def _is_as_shown(book: TradeBook, order: Order, snapshot: Snapshot) -> bool:
+    """Tell whether the exchange shows an open stop just as the books have it: then there is nothing to settle."""
+    report = snapshot.alive.get(order.order_link_id)
+    return (
+        order.role is Role.STOP
+        and order.status is OrderStatus.WORKING
+        and report is not None
+        and report.status is ReportStatus.LIVE
+        and report.filled_qty == book.filled(order)
+    )
 
 
 def _settle_all(work: Work, before: TradeBook, snapshot: Snapshot) -> list[str]:
@@ -189,10 +204,9 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     if stop is not None:
         report = snapshot.alive.get(stop.order_link_id) or _row_of(work, stop)
         is_alive = report is not None and report.status is ReportStatus.LIVE
-        if report is not None and is_alive and report.qty - report.filled_qty < qty:
-            wanted, qty = qty, coins_left(work)
-        else:
-            wanted = qty
+        wanted = qty
+        if report is not None and is_alive and report.qty - report.filled_qty < wanted:
+            qty, wanted = _what_stop_can_cover(work, report, wanted, snapshot)
         is_there = report is not None and is_alive and fits(stop, report, trade, qty)
         if is_there and not is_through(trade, price):
             if qty < wanted:
@@ -215,6 +229,20 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
     else:
         _arm_or_get_out(work, price)
     return []
+
+
+def _what_stop_can_cover(
+    work: Work, report: OrderReport, wanted: Decimal, snapshot: Snapshot
+) -> tuple[Decimal, Decimal]:
+    """Look why a stop is smaller than the position: return what the account has of its coins, and what it should have.
+
+    A sale by hand that was not seen yet when the stop was armed is booked first.
+    """
+    covered = report.qty - report.filled_qty
+    adopt_outside_sales(work, snapshot.fills, at_most=wanted - covered)
+    book = work.read()
+    wanted = wanted_stop_qty(book, instrument_of(work.desk, book.trade.symbol))
+    return min(wanted, coins_left(work)), wanted
 
 
 def _keep_on(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:

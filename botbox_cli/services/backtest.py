@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from botbox_cli.analysis.columns import Column, cut, cut_indicators
 from botbox_cli.analysis.replay import Exit, Replayed, ReplayTerms, Trades, replay
-from botbox_cli.analysis.rules.rule import Evidence, Finds, Rule, identity
+from botbox_cli.analysis.rules.rule import Evidence, Rule, found_by, identity
 from botbox_cli.analysis.statistics import Summary, summary
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import DAY_MS, Interval, from_ms, to_ms
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.regime import RANGING_BELOW, TRENDING_ABOVE
-from botbox_cli.errors import BotboxError, ConfigError, Denied, NotFound
+from botbox_cli.errors import Denied, NotFound
 from botbox_cli.ports import CandleReader, Instruments
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.evidence import Coverage, coverage, finer_candles, load_evidence
@@ -324,20 +324,6 @@ def replayed(source: Source, ask: Ask, evidence: Evidence, instrument: Instrumen
     if not finer:
         return first
     return replay(evidence, finds, ask.interval, instrument, ask.terms, finer=finer)
-
-
-def found_by(rule: Rule, evidence: Evidence) -> tuple[Finds, ...]:
-    """Return what a rule finds. Raises ConfigError that names a rule which fails."""
-    try:
-        return rule.find(evidence)
-    except BotboxError:
-        raise
-    except Exception as e:
-        raise ConfigError(
-            f"rule {rule.id} failed: {type(e).__name__}: {e}",
-            "repair the package that brings it; `botbox rules` lists the others",
-            code="broken_rule",
-        ) from e
 
 
 def stretch(evidence: Evidence, start_ms: int, end_ms: int) -> Evidence:

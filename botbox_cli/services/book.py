@@ -25,6 +25,8 @@ from botbox_cli.errors import BotboxError, NotFound
 from botbox_cli.ports import Books, LogEntry
 from botbox_cli.services.desk import Desk
 
+UNVALUED_MARKER = "fees_without_value"
+
 
 @dataclass(frozen=True, slots=True)
 class TradeBook:
@@ -101,7 +103,19 @@ def add_fills(books: Books, fills: Iterable[Fill], at: datetime, trade_id: int) 
             new += 1
             detail = f"{fill.side} {fill.qty} at {fill.price}"
             books.log(LogEntry(at, "filled", detail, trade_id=trade_id, data=dict(fill_facts(fill))))
+            if fill.fees_quote is None:
+                set_unvalued(books, unvalued(books) | {trade_id})
     return new
+
+
+def unvalued(books: Books) -> set[int]:
+    """Return the trades with fees in a third coin whose price could not be had."""
+    return {int(trade_id) for trade_id in (books.marker(UNVALUED_MARKER) or "").split()}
+
+
+def set_unvalued(books: Books, trade_ids: set[int]) -> None:
+    """Remember these trades, whatever their age."""
+    books.set_marker(UNVALUED_MARKER, " ".join(str(trade_id) for trade_id in sorted(trade_ids)))
 
 
 def fill_facts(fill: Fill) -> dict[str, str]:

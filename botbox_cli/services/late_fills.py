@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO, plain
-from botbox_cli.domain.trade import Trade
 from botbox_cli.errors import Conflict, Mismatch
 from botbox_cli.services.book import (
     TradeBook,
     add_fills,
-    books_of,
     instrument_of,
     is_of_an_earlier_life,
     project,
     read_trade,
+    set_unvalued,
+    unvalued,
     with_fee_values,
 )
 from botbox_cli.services.desk import Desk
@@ -60,20 +60,25 @@ def book_known_fills(desk: Desk, fills: Sequence[Fill]) -> list[tuple[int, Misma
     return refused
 
 
-def value_fees(desk: Desk, trades: Sequence[Trade]) -> None:
+def value_fees(desk: Desk) -> None:
     """Find out what fees were worth whose coin had no price when they were booked; as near to their time as can be."""
     with desk.store.read(desk.account) as books:
-        open_fees = [
-            (book.trade, unvalued)
-            for book in books_of(books, trades)
-            if (unvalued := [f for f in book.fills if f.fees_quote is None])
-        ]
-    for trade, fills in open_fees:
-        valued = [f for f in with_fee_values(desk, trade, fills) if f.fees_quote is not None]
+        waiting = [read_trade(books, trade_id) for trade_id in sorted(unvalued(books))]
+    silent: set[str] = set()
+    for book in waiting:
+        fills = [f for f in book.fills if f.fees_quote is None]
+        coins = {c for f in fills for c in f.third_coins(book.trade.base_coin, book.trade.quote_coin)}
+        if coins & silent:
+            continue  # asked for already: a pass has better to do than to wait for the same price again
+        valued = [f for f in with_fee_values(desk, book.trade, fills) if f.fees_quote is not None]
         with desk.store.write(desk.account) as books:
             for fill in valued:
                 assert fill.fees_quote is not None, "only valued ones are left"
                 books.set_fill_fees_quote(fill.execution_id, fill.fees_quote)
+            if len(valued) == len(fills):
+                set_unvalued(books, unvalued(books) - {book.trade.id})
+            else:
+                silent |= coins
 
 
 def _beside_another(book: TradeBook, fills: Sequence[Fill], conflict: Conflict) -> Mismatch:

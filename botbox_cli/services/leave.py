@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
-from botbox_cli.domain.order import Order, Role
+from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
 from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUnknown
@@ -16,7 +16,14 @@ from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
-from botbox_cli.services.protect import arm, clear_stops, is_through, refuse_passed, wanted_stop_qty
+from botbox_cli.services.protect import (
+    arm,
+    clear_stops,
+    is_through,
+    note_cancel,
+    refuse_passed,
+    wanted_stop_qty,
+)
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
 
@@ -42,8 +49,12 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
     """
     desk = work.desk
     is_all_left = True
-    work.renew()
+    now = work.renew()
     with desk.store.write(desk.account) as books:
+        # One commit for both decisions: the first request waits for it.
+        for stop in read_trade(books, work.trade_id).ways_out:
+            if stop.role is Role.STOP and stop.status is not OrderStatus.INTENDED:
+                note_cancel(work, books, stop, now)
         books.move_trade(
             work.trade_id,
             [TradeStatus.OPEN, TradeStatus.CLOSING],

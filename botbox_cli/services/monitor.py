@@ -44,16 +44,23 @@ class TradeError:
 
 @dataclass(slots=True)
 class MonitorResult:
-    """The document of `monitor --once`."""
+    """The document of `monitor --once`, and what the exchange showed when the pass began."""
 
     checked: int = 0
     closed: int = 0
     errors: list[TradeError] = field(default_factory=list)
     trades: list[TradeAction] = field(default_factory=list)
+    snapshot: Snapshot = field(default_factory=Snapshot)
 
 
 def monitor(desk: Desk) -> MonitorResult:
     """Look after every living trade once. One trade's failure does not stop the others."""
+    result = _look_after(desk)
+    value_fees(desk)
+    return result
+
+
+def _look_after(desk: Desk) -> MonitorResult:
     result = MonitorResult()
     living, ended = _trades(desk)
     if not living and ended:
@@ -75,8 +82,22 @@ def monitor(desk: Desk) -> MonitorResult:
             result.errors.append(TradeError(e))
             result.trades += [TradeAction(t.id, t.symbol, None, "failed", e.message) for t, _ in works]
             return result
+        result.snapshot = snapshot
         for trade, work in works:
             _attend(work, trade, snapshot, result)
+    return result
+
+
+def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: float) -> MonitorResult:
+    """Look after one living trade as a pass does, at prices and orders that are known already.
+
+    A snapshot may be old: whether a stop is still there is told by its cancel, never by the list that shows it.
+    """
+    result = MonitorResult(snapshot=snapshot)
+    with ExitStack() as stack:
+        taken = _take(stack, desk, trade, Budget(desk.clock, budget_s), result)
+        if taken is not None:
+            _attend(taken[1], trade, snapshot, result)
     return result
 
 
@@ -143,5 +164,4 @@ def _new_fills(desk: Desk, trades: list[Trade], result: MonitorResult) -> list[F
     result.errors += [TradeError(error, trade_id) for trade_id, error in book_known_fills(desk, fills)]
     with desk.store.write(desk.account) as books:
         books.set_marker(FILLS_MARKER, now.isoformat())
-    value_fees(desk, trades)
     return fills

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO
-from botbox_cli.domain.order import Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
+from botbox_cli.domain.order import PART, Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade
 from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable, Mismatch
@@ -29,16 +29,14 @@ from botbox_cli.services.lease import Work
 DUST_SHARE = Decimal("0.1")
 """What earlier trades may have left in the wallet, as a share of one trade's coins."""
 
-PART = "/"
-"""Between the exchange's id of a sale by hand and the trade whose part of it is meant: it may end several trades."""
 
-
-def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
+def adopt_outside_sales(work: Work, recent: Iterable[Fill], *, at_most: Decimal | None = None) -> bool:
     """Book sales of this trade's coins that botbox did not make; True if the trade is closed by them.
 
-    Only asked when no stop holds the coins. While the wallet still covers all that botbox's trades hold of the coin,
-    whatever was sold by hand was the owner's own. Coins that the wallet lacks without an execution (moved away, or the
-    wallet's view is late) change nothing here: what is left of them is known once the exchange refuses an order.
+    Only asked when no stop holds the coins, or one that holds all but `at_most` of them. While the wallet still covers
+    all that botbox's trades hold of the coin, whatever was sold by hand was the owner's own. Coins that the wallet
+    lacks without an execution (moved away, or the wallet's view is late) change nothing here: what is left of them is
+    known once the exchange refuses an order.
     """
     desk = work.desk
     trade = work.read().trade
@@ -59,8 +57,10 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill]) -> bool:
     with desk.store.write(desk.account) as books:
         # Reckoned anew: another process may just have booked a part of the same sale for another trade.
         missing = _held_by_all(books, trade.base_coin) - total
+        if at_most is not None:
+            missing = min(missing, at_most)
         if missing >= instrument.lot_size:
-            missing -= _book_sales(books, work, sales, missing)
+            _book_sales(books, work, sales, missing)
         book = read_trade(books, work.trade_id)
         if instrument.floor_qty(book.position.held) <= 0:
             close_books(books, book, desk.clock.now(), SOLD_OUTSIDE)
@@ -165,13 +165,13 @@ def _is_ours(work: Work, fill: Fill) -> bool:
     return parsed is not None and parsed[0] == work.desk.store.installation
 
 
-def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -> Decimal:
+def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -> None:
     """Add what nobody has claimed yet of foreign sales to the trade as exits, up to what is missing and held.
 
-    Returns how much that was. The last sale may count in part.
+    The last sale may count in part.
     """
     book = read_trade(books, work.trade_id)
-    wanted = left = min(missing, book.position.held)
+    left = min(missing, book.position.held)
     claimed = _claimed(books, book.trade.symbol)
     parts: dict[str, list[Fill]] = {}
     for fill in sales:
@@ -183,7 +183,6 @@ def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -
         order = _foreign_order(read_trade(books, work.trade_id), fills)
         books.add_order(order)
         add_fills(books, [_claim(f, order) for f in fills], work.desk.clock.now(), work.trade_id)
-    return wanted - left
 
 
 def _part_of(fill: Fill, qty: Decimal) -> Fill:

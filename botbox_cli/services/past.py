@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from botbox_cli import analysis
 from botbox_cli.analysis.replay import Exit, ReplayTerms, Trades, replay
-from botbox_cli.analysis.rules.rule import Rule, identity
+from botbox_cli.analysis.rules.rule import Rule, found_by, identity
 from botbox_cli.domain.account import Venue
 from botbox_cli.domain.candle import INTERVALS, Interval
 from botbox_cli.domain.instrument import Instrument
@@ -206,7 +206,7 @@ class _Symbol:
         own, symbol, venue = self.stored[self.interval.code], self.instrument.symbol, self.source.venue
         start_ms = max(own.first_ms, known.resume_ms - self.rule.lookback * self.interval.length_ms)
         evidence = load_evidence(self.source.candles, venue, symbol, self.interval, start_ms, own.last_ms)
-        finds = self.rule.find(evidence)
+        finds = found_by(self.rule, evidence)
         found = replay(evidence, finds, self.interval, self.instrument, self.terms)
         finer = finer_candles(self.source.candles, venue, symbol, self.interval, found.doubtful_ms)
         if finer:

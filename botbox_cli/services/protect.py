@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
@@ -20,6 +21,7 @@ from botbox_cli.errors import (
     StopMissing,
     StopPassed,
 )
+from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.outside import coins_left, coins_missing
@@ -195,6 +197,12 @@ def clear_stops(work: Work) -> bool:
     return any(were_alive)
 
 
+def note_cancel(work: Work, books: Books, order: Order, now: datetime) -> None:
+    """Save that a stop is going to be cancelled by us, before it is."""
+    books.move_order(order.order_link_id, [order.status], order.status, reason=CANCEL_ASKED, updated_at=now)
+    work.log(books, "cancelling", f"stop {order.order_link_id}")
+
+
 def _clear(work: Work, order: Order) -> bool:
     """Cancel one stop and see it gone; tell whether it was alive until then."""
     if order.status is OrderStatus.INTENDED:
@@ -202,11 +210,9 @@ def _clear(work: Work, order: Order) -> bool:
         return False
     desk = work.desk
     now = work.renew()
-    with desk.store.write(desk.account) as books:
-        books.move_order(
-            order.order_link_id, [order.status], order.status, reason=CANCEL_ASKED, updated_at=now
-        )
-        work.log(books, "cancelling", f"stop {order.order_link_id}")
+    if order.reason != CANCEL_ASKED:
+        with desk.store.write(desk.account) as books:
+            note_cancel(work, books, order, now)
     was_alive = False
     with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
         # Whatever the answer (OrderGone among them), the order's own state decides.

@@ -106,7 +106,10 @@ def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
 
 
 def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
-    """Yield orders alive under an id that botbox makes, which these books do not know (or know as ended)."""
+    """Yield orders under an id that botbox makes, which these books do not know (or know as ended).
+
+    Alive, or ended with executions.
+    """
     for link, report in sides.alive.items():
         parsed = parse_order_link_id(link)
         known = sides.known_links.get(link)
@@ -120,8 +123,24 @@ def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             remedy = "cancel it on the exchange's website: the books hold it as ended"
             yield Difference(known.trade_id, "order_alive", str(known.status), theirs, remedy)
         else:
-            remedy = "`botbox reconcile --apply` adopts it"
-            yield Difference(parsed[1], "unknown_order", "not in the books", theirs, remedy)
+            yield _unknown(sides, parsed[1], report.symbol, theirs)
+    ended: dict[str, list[Fill]] = {}
+    for fill in sides.fills:
+        if fill.order_link_id not in sides.alive and fill.order_link_id not in sides.known_links:
+            ended.setdefault(fill.order_link_id, []).append(fill)
+    for link, fills in ended.items():
+        parsed = parse_order_link_id(link)
+        if parsed is not None and parsed[0] == desk.store.installation:
+            qty = plain(sum((f.qty for f in fills), ZERO))
+            theirs = f"{fills[0].side} {qty} {fills[0].symbol} ({link})"
+            yield _unknown(sides, parsed[1], fills[0].symbol, theirs)
+
+
+def _unknown(sides: _Sides, trade_id: int, symbol: str, theirs: str) -> Difference:
+    remedy = "no open trade of these books can take it: look at it on the exchange's website; it has no stop of ours"
+    if any(b.trade.id == trade_id and b.trade.symbol == symbol for b in sides.living):
+        remedy = "`botbox reconcile --apply` adopts it"
+    return Difference(trade_id, "unknown_order", "not in the books", theirs, remedy)
 
 
 def _unbooked_fills(desk: Desk, sides: _Sides) -> Iterator[Difference]:
@@ -237,17 +256,19 @@ def _arm_if_safe(work: Work) -> None:
 
 def _adopt(desk: Desk, difference: Difference) -> None:
     """Take an order of ours that the books lost back into its trade, and book what it did."""
-    report = next(o for link, o in _alive(desk).items() if f"({link})" in difference.theirs)
-    parsed = parse_order_link_id(report.order_link_id)
+    link = difference.theirs.rpartition("(")[2].rstrip(")")
+    parsed = parse_order_link_id(link)
     assert parsed is not None, "only our own ids are adopted"
     _, trade_id, role, attempt = parsed
     with working_on(desk, trade_id, Budget(desk.clock)) as work:
+        trade = work.read().trade
+        report = desk.exchange.look_up(trade.symbol, link, since=trade.created_at).report
+        if report is None:
+            raise NotFound(f"order {link} of {trade.symbol} is not on the exchange any more")
         with desk.store.write(desk.account) as books:
             trade = books.trade(trade_id)
             if trade.status not in LIVING_TRADES or trade.symbol != report.symbol:
-                raise NotFound(
-                    f"trade {trade_id} is {trade.status}: it can't take order {report.order_link_id}"
-                )
+                raise NotFound(f"trade {trade_id} is {trade.status}: it can't take order {link}")
             order = books.add_order(
                 Order(
                     trade_id=trade_id,
@@ -270,7 +291,3 @@ def _adopt(desk: Desk, difference: Difference) -> None:
             )
             work.log(books, "adopted", f"{role} {order.order_link_id}")
         take_report(work, order, report)
-
-
-def _alive(desk: Desk) -> dict[str, OrderReport]:
-    return {o.order_link_id: o for o in desk.exchange.open_orders()}

@@ -13,7 +13,7 @@ import numpy as np
 from botbox_cli.analysis.columns import NO_CANDLES, NO_INDICATORS, cut, cut_indicators
 from botbox_cli.analysis.regime import atr_ratio, ratio_known_at
 from botbox_cli.analysis.rules.bb_mean_reversion import BbMeanReversion
-from botbox_cli.analysis.rules.rule import Evidence, Rule, identity, setup_of
+from botbox_cli.analysis.rules.rule import Evidence, Rule, blamed, found_by, identity, setup_of
 from botbox_cli.domain.account import Account, Venue
 from botbox_cli.domain.candle import INTERVALS, Interval, from_ms, to_ms
 from botbox_cli.domain.regime import REGIME_ATRS, REGIME_TIMEFRAME, TRENDING_ABOVE, Regime, read_regime
@@ -74,6 +74,7 @@ def scan(
 
     Raises:
         NotFound: If the interval is unknown.
+        ConfigError: If the rule itself fails.
     """
     interval = interval_of(timeframe)
     invalidated = invalidate(store, candle_store, account, exchange, clock)
@@ -218,9 +219,10 @@ class _Look:
 
     def _setups(self, symbol: str, evidence: Evidence) -> list[Setup] | Skipped:
         newest = len(evidence.candles.open_ms) - 1
-        finds = [f for f in self.rule.find(evidence) if len(f.rows) and f.rows[-1] == newest]
+        finds = [f for f in found_by(self.rule, evidence) if len(f.rows) and f.rows[-1] == newest]
         if not finds:
-            return Skipped(symbol, SkipReason.NO_SIGNAL, self.rule.figures(evidence, newest))
+            with blamed(self.rule):
+                return Skipped(symbol, SkipReason.NO_SIGNAL, self.rule.figures(evidence, newest))
         instrument = self.store.instrument(self.venue, symbol)
         if instrument is None:
             return Skipped(

@@ -97,7 +97,7 @@ def units(machine: Machine, *, serve: bool) -> dict[str, str]:
     """Return units for a user's systemd, by the names of their files."""
     files = {
         "botbox-watch.service": _service(
-            machine, "the live desk without a screen", ("watch",), is_lasting=True, minutes=0
+            machine, "the live desk without a screen", ("watch", "--yes"), is_lasting=True, minutes=0
         )
     }
     if serve:

@@ -18,6 +18,7 @@ from math import inf
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.errors import (
+    FILLED,
     NOT_FILLED,
     BotboxError,
     ConfigError,
@@ -241,7 +242,8 @@ def is_forgotten(work: Work, order: Order, sight: Sight) -> bool:
     Bybit forgets orders that ended without a fill after a day. Whoever takes a filled one for forgotten sells twice: so
     it must have been nowhere on two occasions a while apart (a look-up that failed, or a row whose executions are late,
     is no such occasion), and the cancel must be answered that no such order is known, not that it is filled. The while
-    is short when the wallet has just the coins that botbox's trades hold: then none were sold.
+    is short when the wallet has just the coins that botbox's trades hold: then none were sold, and it is enough to hear
+    that the order is finished in some way.
     """
     if order.status is not OrderStatus.WORKING or order.role is Role.ENTRY or not sight.is_nowhere:
         return False
@@ -252,7 +254,7 @@ def is_forgotten(work: Work, order: Order, sight: Sight) -> bool:
     try:
         work.desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=order.role is Role.STOP)
     except OrderGone as e:
-        return e.code == NOT_FILLED
+        return e.code == NOT_FILLED or (e.code != FILLED and has_all_coins(work, order.qty))
     except BotboxError:
         return False
     return False

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from botbox_cli.analysis.columns import Column
 from botbox_cli.analysis.replay import ReplayTerms, replay
 from botbox_cli.analysis.rules.registry import configured, known_rule
-from botbox_cli.analysis.rules.rule import Evidence, Rule, identity
+from botbox_cli.analysis.rules.rule import Evidence, Rule, found_by, identity
 from botbox_cli.analysis.statistics import Summary, deflated_probability, luck, summary
 from botbox_cli.domain.candle import INTERVALS
 from botbox_cli.domain.instrument import Instrument
@@ -40,7 +40,6 @@ from botbox_cli.services.backtest import (
     Ask,
     Played,
     Source,
-    found_by,
     refuse_blind,
     score,
     stream,

@@ -19,7 +19,6 @@ from botbox_cli.storage.copies import (
     beside,
     copy_papers,
     copy_sqlite,
-    driver_of,
     freeze_intents,
     opened,
     refuse_damaged,
@@ -70,7 +69,7 @@ def backup(url: str, file: Path, papers: PaperFiles, check: Check) -> Copied:
                 made = copy_papers(found, target_of)
             tables = side.fingerprints()
             if database.is_sqlite:
-                copy_sqlite(driver_of(side), new)
+                copy_sqlite(side.driver, new)
                 _compare_sqlite(new, tables, check)
             else:
                 _dump(side, new)
@@ -96,7 +95,7 @@ def _compare_sqlite(file: Path, tables: dict[str, Fingerprint], check: Check) ->
     with tempfile.TemporaryDirectory(prefix=".botbox-check-", dir=file.parent) as folder:
         scratch = Path(folder) / "botbox.sqlite"
         with opened(f"sqlite:///{file}") as copy, copy.reading() as connection:
-            copy_sqlite(driver_of(Side(copy, connection)), scratch)
+            copy_sqlite(Side(copy, connection).driver, scratch)
         url = f"sqlite:///{scratch}"
         with opened(url) as restored:
             refuse_damaged(restored)

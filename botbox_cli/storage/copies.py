@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, inspect, select, text
 
@@ -61,13 +61,19 @@ def beside(file: Path) -> Callable[[str], Path]:
 
 def copy_sqlite(source: sqlite3.Connection, target: Path) -> None:
     """Copy a whole SQLite file as `source` sees it into a new one, readable by its owner only, and sync it."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-        # One file that is whole by itself, without a write-ahead log beside it.
-        copy.execute("PRAGMA journal_mode = DELETE")
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+            # One file that is whole by itself, without a write-ahead log beside it.
+            copy.execute("PRAGMA journal_mode = DELETE")
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
+    except (OSError, sqlite3.Error) as e:
+        reason = e.strerror if isinstance(e, OSError) else e
+        raise StorageError(
+            f"{target} can't be written: {reason}", "check its folder, and the room on its disk"
+        ) from e
 
 
 def copy_papers(found: Mapping[str, Path], target_of: Callable[[str], Path]) -> tuple[Path, ...]:
@@ -162,14 +168,20 @@ def stamp(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
+def name_aside(path: Path, now: datetime) -> Path:
+    """Return a name that nothing has, nor a paper account beside it, for what `path` holds until `now`."""
+    stem = f"{path.stem}-before-{stamp(now)}"
+    for number in count(1):
+        found = path.with_name(f"{stem}{'' if number == 1 else f'-{number}'}.sqlite")
+        if not found.exists() and not list(path.parent.glob(f"{found.stem}-paper-*")):
+            return found
+    raise AssertionError("numbers do not end")
+
+
 def rename_sqlite(path: Path, target: Path) -> None:
-    """Rename a SQLite file with what lies beside it."""
+    """Rename a SQLite file with what lies beside it. Raises Denied if the name is taken."""
+    refuse_existing([target])
     for ending in ("-wal", "-shm", ""):
         part = path.with_name(path.name + ending)
         if part.exists():
             part.rename(target.with_name(target.name + ending))
-
-
-def driver_of(side: Side) -> Any:
-    """Return the driver's own connection."""
-    return side.connection.connection.driver_connection

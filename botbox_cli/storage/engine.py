@@ -17,7 +17,8 @@ from botbox_cli.errors import ConfigError, Conflict, StorageError
 from botbox_cli.storage.schema import RETIRED_HINT
 from botbox_cli.storage.sqlite_file import BUSY_S, connect
 
-CONNECT_S = 4
+CONNECT_S = 10
+"""Many processes that start at once on a busy machine wait for PostgreSQL longer than it seems reasonable."""
 IDLE_IN_TRANSACTION_S = 60
 """A frozen process must not keep an account's books locked for ever."""
 

@@ -55,15 +55,10 @@ def run(program: str, url: URL, *arguments: str) -> None:
     """Run a client program on the database of `url`. Raises StorageError with its first words."""
     password = {} if url.password is None else {"PGPASSWORD": str(url.password)}
     plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    done = subprocess.run(
-        [program, f"--dbname={plain.render_as_string()}", "--no-password", *arguments],
-        env={**os.environ, **password, "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
-    )
+    try:
+        done = _ran(program, plain, password, arguments)
+    except subprocess.TimeoutExpired as e:
+        raise StorageError(f"{Path(program).name} was not done after {TIMEOUT_S // 60} min") from e
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if line.strip()), "no reason given")
         raise StorageError(
@@ -72,14 +67,38 @@ def run(program: str, url: URL, *arguments: str) -> None:
         )
 
 
+def _ran(
+    program: str, url: URL, password: dict[str, str], arguments: tuple[str, ...]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program, f"--dbname={url.render_as_string()}", "--no-password", *arguments],
+        env={**os.environ, **password, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+
+
 def sibling(url: URL, name: str) -> str:
     """Return the URL of another database on the same server."""
     return url.set(database=name).render_as_string(hide_password=False)
 
 
 def make(database: Database, name: str) -> None:
-    """Make an empty database on the server of `database`."""
-    _outside(database, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    """Make an empty database on the server of `database`. Raises StorageError, also where its user may not."""
+    try:
+        _outside(database, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    except StorageError as e:
+        if e.code != "storage_read_only":
+            raise
+        user = database.url.username
+        raise StorageError(
+            f"user {user!r} of {database.name} may not create databases, and a copy is looked at in one",
+            f'let its administrator run `ALTER ROLE "{user}" CREATEDB`',
+            code="storage_refused",
+        ) from e
 
 
 def drop(database: Database, name: str) -> None:

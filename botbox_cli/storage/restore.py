@@ -22,7 +22,7 @@ from botbox_cli.storage.copies import (
     contents,
     copy_papers,
     copy_sqlite,
-    driver_of,
+    name_aside,
     opened,
     refuse_damaged,
     refuse_workers,
@@ -35,6 +35,7 @@ from botbox_cli.storage.retired import retire, revive
 from botbox_cli.storage.rows import Fingerprint, Side
 from botbox_cli.storage.schema import HEAD, RETIRED, refuse_newer
 
+_KEPT_AS = ", and it is kept as "
 _SQLITE_MAGIC, _DUMP_MAGIC = b"SQLite format 3\x00", b"PGDMP"
 
 
@@ -98,8 +99,9 @@ class _Sqlite:
             assert database.path is not None
             self._path = database.path
         self._url, self._file, self._papers, self._now = url, file, papers, now
+        self._is_second = False
         self._new = self._path.with_name(f".{self._path.name}.new")
-        self._aside = self._path.with_name(f"{self._path.stem}-before-{stamp(now)}.sqlite")
+        self._aside = name_aside(self._path, now)
 
     def restore(self, check: Check, prepare: Check, *, force: bool) -> Copied:
         is_there = self._path.exists() and self._path.stat().st_size > 0
@@ -127,6 +129,7 @@ class _Sqlite:
             try:
                 with database.reading() as connection:
                     side = Side(database, connection)
+                    self._go_on(side)
                     found = contents(side)
                     if inspect(connection).has_table("leases"):
                         refuse_workers(side, self._now)
@@ -134,11 +137,19 @@ class _Sqlite:
                 found = Contents(False, 0, None)
         _refuse_contents(found, str(self._path), force=force)
 
+    def _go_on(self, side: Side) -> None:
+        """Keep the present file aside under the name that an earlier try, killed midway, has begun to use."""
+        if inspect(side.connection).has_table("retired"):
+            why = str(side.connection.execute(text("SELECT why FROM retired")).scalar())
+            _, _, name = why.partition(_KEPT_AS)
+            if name and not self._path.with_name(name).exists():
+                self._aside, self._is_second = self._path.with_name(name), True
+
     def _copied(self) -> dict[str, Fingerprint] | None:
         """Copy the backup beside the present file; return its fingerprints if it has the present schema."""
         with opened(f"sqlite:///{self._file}") as backup:
             with backup.reading() as connection:
-                copy_sqlite(driver_of(Side(backup, connection)), self._new)
+                copy_sqlite(Side(backup, connection).driver, self._new)
             revision = current(f"sqlite:///{self._file}")
         new_url = f"sqlite:///{self._new}"
         with opened(new_url) as copy:
@@ -159,8 +170,11 @@ class _Sqlite:
         if is_there:
             self._retire()
         for market, path in self._papers(self._path, tag).items():
-            if path.exists():
-                rename_sqlite(path, beside(self._aside)(market))
+            kept = beside(self._aside)(market)
+            if self._is_second and kept.exists():
+                path.unlink(missing_ok=True)  # the copy that the earlier try has made
+            elif path.exists():
+                rename_sqlite(path, kept)
         made = copy_papers(self._papers_of_backup(), lambda market: self._papers(self._path, tag)[market])
         if is_there:
             rename_sqlite(self._path, self._aside)
@@ -174,9 +188,8 @@ class _Sqlite:
         """Keep processes that have the present file open from writing to it. A damaged one can't be written."""
         with opened(self._url) as database, suppress(StorageError), database.writing() as connection:
             if current(self._url) != RETIRED:
-                retire(
-                    database, connection, f"a backup was put in its place at {self._now:%Y-%m-%d %H:%M} UTC"
-                )
+                why = f"a backup was put in its place at {self._now:%Y-%m-%d %H:%M} UTC"
+                retire(database, connection, f"{why}{_KEPT_AS}{self._aside.name}")
         with (
             suppress(sqlite3.Error),
             opened(self._url) as database,
@@ -232,7 +245,7 @@ def _swap_papers(file: Path, papers: PaperFiles, tag: str, now: datetime) -> tup
     targets = papers(None, tag)
     for path in targets.values():
         if path.exists():
-            rename_sqlite(path, path.with_name(f"{path.stem}-before-{stamp(now)}.sqlite"))
+            rename_sqlite(path, name_aside(path, now))
     return copy_papers({m: beside(file)(m) for m in targets}, lambda market: targets[market])
 
 

@@ -44,6 +44,11 @@ class Side:
         self.connection = connection
         self.bulk: Bulk = SqliteBulk() if database.is_sqlite else PostgresBulk()
 
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection, within the transaction."""
+        return self.connection.connection.driver_connection
+
     def fingerprints(self) -> dict[str, Fingerprint]:
         """Return the fingerprint of every table."""
         return {table.name: self._fingerprint(table) for table in t.metadata.sorted_tables}
@@ -76,7 +81,7 @@ class Side:
         for instrument_id, timeframe in self.connection.execute(_SERIES).all():
             after = _BEFORE_ALL
             while True:
-                chunk = self.bulk.fetch(self.connection, _AFTER, (instrument_id, timeframe, after))
+                chunk = self.bulk.fetch(self.driver, _AFTER, (instrument_id, timeframe, after))
                 if not len(chunk[0]):
                     break
                 yield (instrument_id, timeframe), chunk
@@ -96,7 +101,7 @@ class Side:
 
     def _take_candles(self, source: Side) -> None:
         for (instrument_id, timeframe), chunk in source.series():
-            self.bulk.upsert(self.connection, instrument_id, timeframe, chunk)
+            self.bulk.upsert(self.driver, instrument_id, timeframe, chunk)
             if not self.database.is_sqlite:
                 # It would be emptied by the end of the transaction only.
                 self.connection.exec_driver_sql("DROP TABLE incoming_candles")

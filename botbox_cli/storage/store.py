@@ -145,9 +145,12 @@ class SqlStore:
     # -- leases
 
     def take_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> Holder | None:
-        """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on."""
+        """Take or renew a lease by compare-and-set: None when it is ours now, else the holder that lives on.
+
+        It is seen by everyone at once, but need not outlive a loss of power: no holder on SQLite does.
+        """
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s)}
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             run = Runner(connection)
             if run.value(self._upserts.take_lease, row | {"now_": now}) is not None:
                 return None
@@ -160,7 +163,8 @@ class SqlStore:
 
     def free_lease(self, name: str, holder: Holder) -> None:
         """Give a lease back if it is (still) ours."""
-        self._change(FREE_LEASE, {"name_": name, "token_": holder.token})
+        with self.database.writing(durable=False) as connection:
+            Runner(connection).changed(FREE_LEASE, {"name_": name, "token_": holder.token})
 
     # -- instruments of a venue
 

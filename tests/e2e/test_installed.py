@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.person import BOTBOX, Person
+from tests.support.sockets import Client
 
 REPLAY = {"BOTBOX_MARKET": "replay", "BOTBOX_SYMBOLS": "BTCUSDT", "BOTBOX_TIMEFRAMES": "60,240"}
 HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "tenacity", "websocket"}
@@ -208,6 +209,19 @@ def test_the_sandbox_serves_a_live_account_that_asks_first(person: Person) -> No
         assert "trade 1 OPEN" in agreed[1]
         assert cron.returncode == 2
         assert real.runs("close", 1, "--yes").returncode == 0
+
+
+def test_the_sandbox_serves_both_sockets_and_ends_while_clients_are_connected(person: Person) -> None:
+    with serving(person) as env:
+        public = Client(f"{env['BYBIT_WS_ENDPOINT']}/v5/public/spot")
+        private = Client(f"{env['BYBIT_WS_ENDPOINT']}/v5/private")
+
+        assert public.subscribe("orderbook.1.BTCUSDT")["success"] is True
+        assert public.frame("orderbook.1.BTCUSDT")["data"]["b"]
+        assert private.subscribe("order")["ret_msg"] == "Request not authorized"
+
+    public.close()
+    private.close()
 
 
 # -- interrupted, and at once

@@ -29,6 +29,8 @@ class Total:
     longest_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    exit_codes: Counter[str] = field(default_factory=Counter)
     bad: list[DayResult] = field(default_factory=list)
 
     def add(self, result: DayResult, busy_s: float) -> None:
@@ -39,6 +41,8 @@ class Total:
         self.longest_s = max(self.longest_s, result.longest_s)
         self.counts += result.counts
         self.faults += result.faults
+        self.ends += result.ends
+        self.exit_codes += result.exit_codes
         if result.violations:
             self.bad.append(result)
 
@@ -47,6 +51,8 @@ class Total:
         rows: list[tuple[str, int | str]] = [
             ("trading days", self.days),
             ("trade lives (entry filled)", self.lives),
+            ("of them short", self.counts["short"]),
+            ("of them with TP1 taken, the rest run on at break-even", self.counts["tp1"]),
             ("commands", self.counts["command"]),
             ("requests", self.counts["request"]),
             ("faults", self.faults.total()),
@@ -59,17 +65,18 @@ class Total:
             ("nights without a pass", self.counts["night"]),
             ("**days with a violation**", f"**{len(self.bad)}**"),
         ]
-        lines = [
-            "| what | how many |",
-            "|---|---:|",
-            *(f"| {what} | {_spelled(many)} |" for what, many in rows),
+        tables = [
+            _table("what", rows),
+            _table("how lives ended", self.ends.most_common()),
+            _table("what commands said", self.exit_codes.most_common()),
+            _table("fault", self.faults.most_common()),
         ]
-        kinds = [
-            "| fault | times |",
-            "|---|---:|",
-            *(f"| {k} | {_spelled(n)} |" for k, n in self.faults.most_common()),
-        ]
-        return "\n".join([*lines, "", *kinds])
+        return "\n\n".join(tables)
+
+
+def _table(heading: str, rows: Iterable[tuple[str, int | str]]) -> str:
+    lines = [f"| {heading} | how many |", "|---|---:|"]
+    return "\n".join([*lines, *(f"| {what} | {_spelled(many)} |" for what, many in rows)])
 
 
 def _spelled(number: int | str) -> str:
@@ -89,11 +96,11 @@ def live_all(seeds: Iterable[int], jobs: int, *, in_sql: bool) -> Iterator[tuple
     if jobs == 1:
         yield from map(work, seeds)
         return
-    with ProcessPoolExecutor(jobs, initializer=_prepare) as pool:
+    with ProcessPoolExecutor(jobs, initializer=prepare) as pool:
         yield from pool.map(work, seeds, chunksize=8)
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """Take what is imported out of the garbage collector's sight: it is looked through again and again else."""
     gc.collect()
     gc.freeze()
@@ -112,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
         return _one(chosen.seed, in_sql=chosen.sql)
-    _prepare()
+    prepare()
     total, started = Total(), time.perf_counter()
     for result, busy_s in live_all(
         range(chosen.first, chosen.first + chosen.seeds), chosen.jobs, in_sql=chosen.sql

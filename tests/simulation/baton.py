@@ -1,21 +1,24 @@
-"""Several commands at once, one step at a time: threads hand a baton round, so that a race is a matter of the seed."""
+"""Several commands at once, one step at a time: a race is a matter of the seed.
+
+Each command runs in a greenlet: it stops in the middle of whatever it does and goes on later, as a process would that
+is taken off its core, and no real thread decides when.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
+
+from greenlet import getcurrent, greenlet
 
 from botbox_cli.exchange.paper.clocks import ManualClock
 
 
 class _Task:
     def __init__(self, act: Callable[[], None], ready_at: datetime) -> None:
-        self.act = act
+        self.thread = greenlet(act)
         self.ready_at = ready_at
-        self.is_done = False
-        self.turn = threading.Semaphore(0)
 
 
 class Baton:
@@ -24,9 +27,8 @@ class Baton:
     def __init__(self, clock: ManualClock, rng: Random) -> None:
         self._clock = clock
         self._rng = rng
-        self._tasks: list[_Task] = []
         self._current: _Task | None = None
-        self._end = threading.Semaphore(0)
+        self._referee: greenlet | None = None
 
     @property
     def is_racing(self) -> bool:
@@ -35,41 +37,27 @@ class Baton:
     def run(self, acts: Sequence[Callable[[], None]]) -> None:
         """Run all to their ends. None of them may raise."""
         assert not self.is_racing, "one race at a time"
-        self._tasks = [_Task(act, self._clock.now()) for act in acts]
-        threads = [threading.Thread(target=self._work, args=(task,), daemon=True) for task in self._tasks]
-        for thread in threads:
-            thread.start()
-        self._hand_on()
-        self._end.acquire()
-        for thread in threads:
-            thread.join()
-        self._current = None
+        self._referee = getcurrent()
+        alive = [_Task(act, self._clock.now()) for act in acts]
+        while alive:
+            self._current = task = self._next(alive)
+            task.thread.switch()
+            if task.thread.dead:
+                alive.remove(task)
+        self._current = self._referee = None
 
     def pause(self, seconds: float) -> None:
         """Let the others go on; return when it is this task's turn again, at least `seconds` later."""
-        task = self._current
+        task, referee = self._current, self._referee
         assert task is not None, "only a racing task pauses"
+        assert referee is not None, "a race has a referee"
         task.ready_at = self._clock.now() + timedelta(seconds=seconds)
-        self._hand_on()
-        task.turn.acquire()
+        referee.switch()
 
-    def _work(self, task: _Task) -> None:
-        task.turn.acquire()
-        try:
-            task.act()
-        finally:
-            task.is_done = True
-            self._hand_on()
-
-    def _hand_on(self) -> None:
-        alive = [task for task in self._tasks if not task.is_done]
-        if not alive:
-            self._end.release()
-            return
+    def _next(self, alive: Sequence[_Task]) -> _Task:
         first = min(task.ready_at for task in alive)
         late_s = (first - self._clock.now()).total_seconds()
         if late_s > 0:
             self._clock.sleep(late_s)
         now = self._clock.now()
-        self._current = self._rng.choice([task for task in alive if task.ready_at <= now])
-        self._current.turn.release()
+        return self._rng.choice([task for task in alive if task.ready_at <= now])

@@ -79,7 +79,11 @@ def case_of(truth: Truth, store: Store, account: Account) -> Case:
 
 def judge(truth: Truth, store: Store, account: Account) -> list[str]:
     """Return everything that is wrong with a settled account."""
-    case = case_of(truth, store, account)
+    return judge_case(case_of(truth, store, account))
+
+
+def judge_case(case: Case) -> list[str]:
+    """Return everything that is wrong with a settled account, read already."""
     return [
         *judge_once(case),
         *judge_protected(case),
@@ -101,10 +105,11 @@ def judge_once(case: Case) -> Iterator[str]:
         if len(entries) > 1:
             yield f"trade {trade.id}: {len(entries)} entries were accepted: {[o.link for o in entries]}"
         position = true_position(case, trade)
-        if position.oversold > 0:
+        oversold = position.oversold(case.truth.rules[trade.symbol].base_step) if position.exited else ZERO
+        if oversold > 0:
             yield (
                 f"trade {trade.id}: {position.exited} {trade.base_coin} were exited, "
-                f"{position.entered} less the fee {position.entry_fee} were entered: {position.oversold} too many"
+                f"{position.entered} less the fee {position.entry_fee} were entered: {oversold} too many"
             )
 
 
@@ -143,13 +148,15 @@ class TruePosition:
             return self.entered - self.entry_fee - self.exited - self.exit_fee
         return self.entered + self.entry_fee - self.exited + self.exit_fee
 
-    @property
-    def oversold(self) -> Decimal:
-        """What our own exits took beyond what the entry brought; a short buys its fee and interest on top."""
+    def oversold(self, step: Decimal) -> Decimal:
+        """What our own exits took beyond what the entry brought.
+
+        A short buys its fee and interest on top, a little and two steps at most: at TP1 and at its end.
+        """
         own = self.exited - self.outside
         if self.direction is Direction.LONG:
             return own - (self.entered - self.entry_fee)
-        return own - self.entered * Decimal("1.01")
+        return own - self.entered * Decimal("1.01") - 2 * step
 
 
 def true_position(case: Case, trade: Trade) -> TruePosition:
@@ -349,7 +356,7 @@ def judge_results(case: Case) -> Iterator[str]:
         view = case.views[trade.id]
         with localcontext() as context:
             context.prec = 60
-            expected = _true_result(case, trade)
+            expected = true_result(case, trade)
             for name, value in expected.items():
                 told = _told(view, name)
                 if not _same(told, value):
@@ -378,7 +385,8 @@ def _told(view: TradeView, name: str) -> Decimal | None:
     return told[name]
 
 
-def _true_result(case: Case, trade: Trade) -> dict[str, Decimal | None]:
+def true_result(case: Case, trade: Trade) -> dict[str, Decimal | None]:
+    """Return a trade's figures by their names in JSON, computed from the executions."""
     position = true_position(case, trade)
     fees = _true_fees(case, trade)
     exited = bool(position.exited and position.entered)

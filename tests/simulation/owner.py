@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -11,27 +12,36 @@ from botbox_cli.exchange.paper.protocol import Request, to_ms
 from botbox_cli.exchange.paper.state import Order
 from tests.simulation.truth import name_of
 
+Acts = tuple[Callable[[str], str], ...]
+
 
 class Owner:
     """One hand on the account. What the exchange refuses is simply not done."""
 
-    def __init__(self, engine: PaperExchange, rng: Random) -> None:
+    def __init__(self, engine: PaperExchange, rng: Random, *, only_stops: bool = False) -> None:
+        """`only_stops`: the owner trades nothing, for coins of their own would be taken by a short."""
         self._engine = engine
         self._rng = rng
+        self._acts: Acts = (self._cancel_stop, self._cancel_stop, self._move_stop)
+        if not only_stops:
+            trades = (self._sell_ours, self._buy, self._sell_own, self._rest, self._rest, self._cancel_own)
+            self._acts = self._acts + trades
+        self._resting = 0
+        self.cancelled: set[str] = set()
+        """Link ids of what the owner cancelled."""
 
     def act(self, symbols: tuple[str, ...]) -> str:
         """Do one thing and say what."""
-        act = self._rng.choice(
-            (
-                self._cancel_stop,
-                self._cancel_stop,
-                self._move_stop,
-                self._sell_ours,
-                self._buy,
-                self._sell_own,
-            )
-        )
-        return act(self._rng.choice(symbols))
+        return self._rng.choice(self._acts)(self._rng.choice(symbols))
+
+    def move_away(self, symbols: Iterable[str]) -> None:
+        """Move what shorts in these symbols, now flat, left over: beside coins of one's own there is no short."""
+        account = self._engine._books.begin()
+        for symbol in symbols:
+            balance = account.ledger.of(self._rules(symbol).base)
+            if not self._open(symbol) and not (balance.borrowed or balance.interest or balance.locked):
+                balance.wallet = Decimal(0)
+        self._engine._books.commit()
 
     def _cancel_stop(self, symbol: str) -> str:
         stop = self._some_stop(symbol)
@@ -81,13 +91,41 @@ class Owner:
         self._trade(symbol, "Sell", qty)
         return f"sells {qty} {symbol}"
 
+    def _rest(self, symbol: str) -> str:
+        """Leave an order of one's own on the book: below the price, or a stop that another installation made."""
+        self._resting += 1
+        rules, last = self._rules(symbol), self._last(symbol)
+        qty = format((Decimal(30) / last / rules.base_step).to_integral_value() * rules.base_step, "f")
+        at = last * Decimal(self._rng.choice(("0.93", "0.98", "0.995")))
+        price = format((at / rules.tick).to_integral_value() * rules.tick, "f")
+        if self._rng.random() < 0.3:
+            link = f"bb-other1-{self._resting}-stop1"
+            shape = {"orderType": "Market", "triggerPrice": price, "orderFilter": "StopOrder"}
+            shape |= {"side": "Buy", "marketUnit": "baseCoin"}
+        else:
+            link = f"own-{self._resting}"
+            shape = {"orderType": "Limit", "price": price, "side": "Buy"}
+        self._post("create", symbol=symbol, qty=qty, orderLinkId=link, **shape)
+        return f"leaves {link} at {price}"
+
+    def _cancel_own(self, symbol: str) -> str:
+        own = [o for o in self._open(symbol) if not _is_botboxes(o)]
+        if not own:
+            return "looks on"
+        order = self._rng.choice(own)
+        self._cancel(order)
+        return f"cancels {order.link_id}"
+
     def _some_stop(self, symbol: str) -> Order | None:
-        account = self._engine._books.begin()
-        stops = [o for o in account.open.values() if o.symbol == symbol and name_of(o.link_id)]
+        stops = [o for o in self._open(symbol) if _is_botboxes(o)]
         return self._rng.choice(stops) if stops else None
 
-    def _cancel(self, stop: Order) -> None:
-        self._post("cancel", symbol=stop.symbol, orderLinkId=stop.link_id, orderFilter="tpslOrder")
+    def _open(self, symbol: str) -> list[Order]:
+        return [o for o in self._engine._books.begin().open.values() if o.symbol == symbol]
+
+    def _cancel(self, order: Order) -> None:
+        self.cancelled.add(order.link_id)
+        self._post("cancel", symbol=order.symbol, orderLinkId=order.link_id, orderFilter=order.order_filter)
 
     def _trade(self, symbol: str, side: str, qty: Decimal) -> None:
         self._post(
@@ -111,3 +149,8 @@ class Owner:
         last = self._engine.market.last(symbol, to_ms(self._engine.clock.now()))
         assert last is not None, symbol
         return last
+
+
+def _is_botboxes(order: Order) -> bool:
+    name = name_of(order.link_id)
+    return name is not None and not name.installation.startswith("other")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.simulation.day import Day
@@ -31,3 +36,22 @@ def test_a_day_is_a_matter_of_its_seed_alone(seed: int) -> None:
         Day(seed, trace=lines.append).run()
 
     assert told[0] == told[1]
+
+
+def test_a_day_is_the_same_in_every_process() -> None:
+    told = [_told_by_a_process(hash_seed) for hash_seed in ("1", "2")]
+
+    assert told[0] == told[1]
+    assert len(told[0].splitlines()) > 100
+
+
+def _told_by_a_process(hash_seed: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", "--seed", "26"],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

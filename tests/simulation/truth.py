@@ -48,6 +48,7 @@ class TrueOrder:
     trigger: Decimal
     base_price: Decimal
     is_stop: bool
+    created_ms: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -165,6 +166,7 @@ def _order(row: Mapping[str, Any]) -> TrueOrder:
         trigger=Decimal(row["triggerPrice"] or 0),
         base_price=Decimal(row["basePrice"]),
         is_stop=row["stopOrderType"] == "tpslOrder",
+        created_ms=int(row["createdTime"]),
     )
 
 

@@ -10,6 +10,8 @@ from botbox_cli.exchange.paper.state import Lag
 from botbox_cli.exchange.paper.terms import Terms
 from botbox_cli.services.desk import Policy
 
+ZERO = Decimal(0)
+
 START_PRICES = {
     "BTCUSDT": Decimal(60000),
     "ETHUSDT": Decimal(3000),
@@ -24,8 +26,9 @@ class Weather:
     """Rates are probabilities: a request meets a fault; a step kills, freezes, moves a price, lets another command in.
 
     `race_rate` is the share of commands that start two or three at once; `hand_rate` that of events which are the
-    owner's. `skew_s`: how far botbox's clock is ahead of the exchange's. `is_dead_known`: a dead holder's lease is free
-    at once, as on one machine; else only its expiry frees it.
+    owner's; `brief_rate` that of setups which expire within minutes. `skew_s`: how far botbox's clock is ahead of the
+    exchange's. `is_dead_known`: a dead holder's lease is free at once, as on one machine, not only at its expiry.
+    `shorted`: where most setups of the day are shorts.
     """
 
     fault_rate: float
@@ -35,11 +38,15 @@ class Weather:
     intrude_rate: float
     race_rate: float
     hand_rate: float
+    brief_rate: float
     skew_s: float
     is_dead_known: bool
     symbols: tuple[str, ...]
     balance: Decimal
     own_coins: tuple[str, ...]
+    is_margin_on: bool
+    is_braked: bool
+    shorted: tuple[str, ...]
     depth: Decimal | None
     """Worth of each level of the book in quote coin; None for ample."""
     policy: Policy
@@ -51,6 +58,7 @@ def weather_of(rng: Random) -> Weather:
     """Draw a day. Most days have some trouble of one kind; a few have it all at once."""
     symbols = tuple(rng.sample(sorted(START_PRICES), rng.choice((1, 2, 3, 3))))
     is_stormy = rng.random() < 0.15
+    shorts, braked = rng.random() < 0.2, rng.random() < 0.2
     return Weather(
         fault_rate=rng.choice((0.0, 0.02, 0.05, 0.12, 0.3)) if not is_stormy else 0.25,
         kill_rate=rng.choice((0.0, 0.0, 0.002, 0.006)) if not is_stormy else 0.006,
@@ -59,20 +67,22 @@ def weather_of(rng: Random) -> Weather:
         intrude_rate=rng.choice((0.0, 0.0, 0.003, 0.01)),
         race_rate=rng.choice((0.0, 0.0, 0.1, 0.3)),
         hand_rate=rng.choice((0.0, 0.05, 0.15)),
+        brief_rate=rng.choice((0.0, 0.0, 0.1, 0.4)),
         skew_s=rng.choice((0.0, 0.0, 0.0, 0.4, 0.9, -0.5, -2.5)),
         is_dead_known=rng.random() < 0.5,
         symbols=symbols,
         balance=Decimal(rng.choice((10000, 10000, 10000, 1500, 150))),
-        own_coins=tuple(s for s in symbols if rng.random() < 0.3),
+        # Beside coins of the owner's own no short is allowed.
+        own_coins=tuple(s for s in symbols if rng.random() < 0.3 and not shorts),
+        is_margin_on=shorts and rng.random() < 0.97,
+        is_braked=braked,
+        shorted=tuple(s for s in symbols if shorts and rng.random() < 0.7),
         depth=None if rng.random() < 0.7 else Decimal(rng.choice((120, 400))),
-        policy=Policy(
-            tp1_fraction=Decimal(rng.choice(("1", "1", "0.5", "0.3"))),
-            close_when_stop_fails=rng.random() < 0.3,
-            max_position_percent=Decimal(rng.choice((10, 10, 25))),
-        ),
+        policy=_policy_of(rng, shorts=shorts, braked=braked),
         terms=Terms(
             match_delay_ms=rng.choice((0, 0, 0, 30, 400)),
             cancel_delay_ms=rng.choice((0, 0, 0, 100, 1500)),
+            fee_in_mnt=rng.random() < 0.12,
             lag=Lag(
                 realtime_ms=rng.choice((0, 0, 0, 300, 900)),
                 history_ms=rng.choice((0, 0, 500, 3000)),
@@ -80,4 +90,18 @@ def weather_of(rng: Random) -> Weather:
             ),
         ),
         events=rng.choice((20, 30, 45)),
+    )
+
+
+def _policy_of(rng: Random, *, shorts: bool, braked: bool) -> Policy:
+    """Draw the person's limits; on a braked day they hold entries back now and then."""
+    return Policy(
+        tp1_fraction=Decimal(rng.choice(("1", "1", "0.5", "0.3"))),
+        close_when_stop_fails=rng.random() < 0.3,
+        max_position_percent=Decimal(rng.choice((10, 10, 25))),
+        max_open_positions=rng.choice((3, 4)) if braked else 8,
+        max_day_loss_percent=Decimal(rng.choice(("0", "0.2", "1"))) if braked else ZERO,
+        max_loss_streak=rng.choice((0, 2, 3)) if braked else 0,
+        max_open_risk_percent=Decimal(rng.choice(("0", "0.3", "1"))) if braked else ZERO,
+        shorts=shorts,
     )

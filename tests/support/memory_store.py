@@ -6,11 +6,11 @@ It is held to the same tests as the databases (`tests/storage/test_memory_store.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from botbox_cli.domain.account import Account, Halt, Mode, Venue
@@ -26,6 +26,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 Undo = Callable[[], None]
 
+_EXECUTED_AT = attrgetter("executed_at")
+
 
 @dataclass
 class _Tables:
@@ -37,7 +39,7 @@ class _Tables:
     orders_of: dict[int, list[str]] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
     fills_of: dict[str, list[str]] = field(default_factory=dict)
-    log: list[LogEntry] = field(default_factory=list)
+    log: list[tuple[int, LogEntry]] = field(default_factory=list)
     markers: dict[str, str] = field(default_factory=dict)
     halt: list[Halt] = field(default_factory=list)
 
@@ -62,34 +64,17 @@ class MemoryStore:
 
     # -- transactions
 
-    @contextmanager
-    def read(self, account: Account) -> Iterator[MemoryBooks]:
-        with self._transaction():
-            yield MemoryBooks(self, account, [])
+    def read(self, account: Account) -> _Transaction:
+        return _Transaction(self, account)
 
-    @contextmanager
-    def write(self, account: Account) -> Iterator[MemoryBooks]:
-        undo: list[Undo] = []
-        with self._transaction():
-            try:
-                yield MemoryBooks(self, account, undo)
-            except BaseException:
-                for back in reversed(undo):
-                    back()
-                raise
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        if getattr(self._busy, "now", False):
-            raise RuntimeError("a transaction inside a transaction")
-        self._busy.now = True
-        try:
-            yield
-        finally:
-            self._busy.now = False
+    def write(self, account: Account) -> _Transaction:
+        return _Transaction(self, account)
 
     def tables(self, account: Account) -> _Tables:
-        return self._tables.setdefault(account.id, _Tables())
+        found = self._tables.get(account.id)
+        if found is None:
+            found = self._tables[account.id] = _Tables()
+        return found
 
     def next_id(self, table: str) -> int:
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
@@ -150,6 +135,29 @@ class MemoryStore:
         return len(old)
 
 
+class _Transaction:
+    """One transaction: what it changed is undone if it ends in an exception."""
+
+    __slots__ = ("_account", "_store", "_undo")
+
+    def __init__(self, store: MemoryStore, account: Account) -> None:
+        self._store, self._account = store, account
+        self._undo: list[Undo] = []
+
+    def __enter__(self) -> MemoryBooks:
+        busy = self._store._busy
+        if getattr(busy, "now", False):
+            raise RuntimeError("a transaction inside a transaction")
+        busy.now = True
+        return MemoryBooks(self._store, self._account, self._undo)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            for back in reversed(self._undo):
+                back()
+        self._store._busy.now = False
+
+
 class MemoryBooks:
     """`ports.Books` inside one transaction; what it changes is noted in `undo`."""
 
@@ -177,7 +185,7 @@ class MemoryBooks:
     ) -> None:
         setup = self.setup(setup_id)
         _check(f"setup {setup_id}", setup.status, from_)
-        self._put(self._t.setups, setup_id, replace(setup, status=to, **changes))
+        self._put(self._t.setups, setup_id, _changed(setup, status=to, **changes))
 
     # -- trades
 
@@ -230,10 +238,10 @@ class MemoryBooks:
         _check(f"trade {trade_id}", trade.status, from_)
         if trade.status is TradeStatus.FAILED and to is not TradeStatus.FAILED:
             self._refuse_second(trade.setup_id)
-        self._put(self._t.trades, trade_id, replace(trade, status=to, **changes))
+        self._put(self._t.trades, trade_id, _changed(trade, status=to, **changes))
 
     def update_trade(self, trade_id: int, **changes: Any) -> None:
-        self._put(self._t.trades, trade_id, replace(self.trade(trade_id), **changes))
+        self._put(self._t.trades, trade_id, _changed(self.trade(trade_id), **changes))
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
         if self._store.take_lease(name, holder, now, ttl_s) is not None:
@@ -277,7 +285,7 @@ class MemoryBooks:
     ) -> None:
         order = _found(self._t.orders, order_link_id, f"no order {order_link_id} in the books")
         _check(f"order {order_link_id}", order.status, from_)
-        self._put(self._t.orders, order_link_id, replace(order, status=to, **changes))
+        self._put(self._t.orders, order_link_id, _changed(order, status=to, **changes))
 
     def add_fill(self, fill: Fill) -> bool:
         link = fill.order_link_id
@@ -295,21 +303,21 @@ class MemoryBooks:
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
         fills, of = self._t.fills, self._t.fills_of
         found = [fills[i] for order in self.orders(trade_ids) for i in of[order.order_link_id]]
-        return sorted(found, key=lambda f: f.executed_at) if len(found) > 1 else found
+        return sorted(found, key=_EXECUTED_AT) if len(found) > 1 else found
 
     # -- the rest
 
     def log(self, entry: LogEntry) -> None:
         log = self._t.log
-        log.append(replace(entry, id=self._store.next_id("log")))
+        log.append((self._store.next_id("log"), entry))
         self._undo.append(lambda: (log.pop(), None)[1])
 
     def log_of(
         self, *, trade_id: int | None = None, setup_id: int | None = None, event: str | None = None
     ) -> list[LogEntry]:
         return [
-            e
-            for e in self._t.log
+            replace(e, id=entry_id)
+            for entry_id, e in self._t.log
             if (trade_id is None or e.trade_id == trade_id)
             and (setup_id is None or e.setup_id == setup_id)
             and (event is None or e.event == event)
@@ -356,6 +364,23 @@ def _found(table: dict[K, V], key: K, message: str) -> V:
     if value is None:
         raise NotFound(message)
     return value
+
+
+_SHAPES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]] = {}
+"""How to read all fields of a kind of row at once, and the place of each."""
+
+
+def _changed(row: Any, **changes: Any) -> Any:
+    """Return a copy with other values, as `dataclasses.replace` does, in half the time."""
+    kind = type(row)
+    if kind not in _SHAPES:
+        names = [f.name for f in fields(kind)]
+        _SHAPES[kind] = attrgetter(*names), {name: place for place, name in enumerate(names)}
+    read, places = _SHAPES[kind]
+    values = list(read(row))
+    for name, value in changes.items():
+        values[places[name]] = value
+    return kind(*values)
 
 
 def _check(what: str, status: Any, wanted: Sequence[Any]) -> None:

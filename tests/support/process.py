@@ -37,7 +37,8 @@ class Process:
         self.desk = replace(desk, store=store, exchange=exchange, holder=Holder("host", 1, "then", token))
 
     def step(self, name: str) -> None:
-        self.refuse_if_dead()
+        if self.is_dead:
+            raise Killed
         self.steps.append(name)
         try:
             self.on_step(name)
@@ -87,16 +88,18 @@ class _SteppedSession:
         self._session, self._process = session, process
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        send = getattr(self._session, name)
+        send, step = getattr(self._session, name), self._process.step
 
         def ask(**params: Any) -> Any:
-            link = params.get("orderLinkId", "")
-            self._process.step(f"ask {name} {link}".rstrip())
+            link = params.get("orderLinkId")
+            what = f"{name} {link}" if link else name
+            step("ask " + what)
             try:
                 return send(**params)
             finally:
-                self._process.step(f"told {name} {link}".rstrip())
+                step("told " + what)
 
+        setattr(self, name, ask)
         return ask
 
 
@@ -110,6 +113,10 @@ class _SteppedStore:
     def __getattr__(self, name: str) -> Any:
         self._process.refuse_if_dead()
         return getattr(self._store, name)
+
+    def read(self, account: Any) -> Any:
+        self._process.refuse_if_dead()
+        return self._store.read(account)
 
     @contextmanager
     def write(self, account: Any) -> Iterator[Books]:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from botbox_cli import config
-from botbox_cli.config import Market, Settings
+from botbox_cli.config import Settings
 from botbox_cli.domain.account import Mode
 from botbox_cli.errors import ConfigError
+from botbox_cli.setting_types import Market
 
 SECRET = "marked-secret-7f3a"
 
@@ -482,3 +483,31 @@ def test_the_example_is_valid_and_holds_the_defaults(tmp_path: Path) -> None:
     example = Path(__file__).parents[2] / ".dev.vars.example"
 
     assert config.load(example).model_dump() == config.load(None).model_dump()
+
+
+@pytest.mark.parametrize(
+    ("environment", "public", "private"),
+    [
+        ({}, "wss://stream.bybit.com", "wss://stream.bybit.com"),
+        ({"BOTBOX_MODE": "live"}, "wss://stream.bybit.com", "wss://stream.bybit.com"),
+        ({"BOTBOX_MODE": "live", "BYBIT_REGION": "kz"}, "wss://stream.bybit.kz", "wss://stream.bybit.kz"),
+        ({"BOTBOX_MODE": "live", "BYBIT_REGION": "nl"}, "wss://stream.bybit.com", "wss://stream.bybit.com"),
+        ({"BOTBOX_MODE": "demo"}, "wss://stream.bybit.com", "wss://stream-demo.bybit.com"),
+        ({"BOTBOX_MODE": "testnet"}, "wss://stream-testnet.bybit.com", "wss://stream-testnet.bybit.com"),
+        ({"BYBIT_ENDPOINT": "https://api.bytick.com"}, "wss://stream.bybit.com", "wss://stream.bybit.com"),
+        ({"BYBIT_ENDPOINT": "http://127.0.0.1:88"}, "ws://127.0.0.1:88", "ws://127.0.0.1:88"),
+        ({"BYBIT_WS_ENDPOINT": "ws://[::1]:88"}, "ws://[::1]:88", "ws://[::1]:88"),
+        (
+            {"BOTBOX_MODE": "demo", "BYBIT_WS_ENDPOINT": "wss://stream-demo.bybit.com"},
+            "wss://stream.bybit.com",
+            "wss://stream-demo.bybit.com",
+        ),
+    ],
+)
+def test_sockets_are_those_of_the_world_of_the_mode(
+    environment: dict[str, str], public: str, private: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert config.load(None).stream_urls == (public, private)

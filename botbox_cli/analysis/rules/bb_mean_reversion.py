@@ -19,7 +19,7 @@ UPPER_BB_REJECTION = "UPPER_BB_REJECTION"
 
 @dataclass(frozen=True, slots=True)
 class BbMeanReversion:
-    """The rule with its parameters.
+    """Mean reversion: outside the Bollinger Bands of a ranging market, price is expected back at their middle.
 
     A candle must touch the band and close no further than `close_beyond` (a fraction of the band) outside of it, with
     RSI below `rsi_low` (or above `rsi_high`), a volume above `volume_factor` × its mean, and a market that is not

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import Field, dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol, cast
@@ -11,6 +13,7 @@ from botbox_cli.analysis.columns import Column, Times, exact
 from botbox_cli.domain.candle import from_ms
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.setup import SETUP_LIFE, Direction, Setup, SetupSource, Signal
+from botbox_cli.errors import BotboxError, ConfigError
 from botbox_cli.ports import CandleBatch, Indicators
 
 
@@ -122,3 +125,24 @@ def setup_of(
         atr=exact(evidence.indicators.atr[row]),
         signals=tuple(Signal(type_, float(values[number])) for type_, values in finds.signals),
     ).rounded(instrument)
+
+
+@contextmanager
+def blamed(rule: Rule) -> Iterator[None]:
+    """Turn whatever a rule raises, which may be anybody's code, into a ConfigError that names it."""
+    try:
+        yield
+    except BotboxError:
+        raise
+    except Exception as e:
+        raise ConfigError(
+            f"rule {rule.id} failed: {type(e).__name__}: {e}",
+            "repair the package that brings it; `botbox rules` lists the others",
+            code="broken_rule",
+        ) from e
+
+
+def found_by(rule: Rule, evidence: Evidence) -> tuple[Finds, ...]:
+    """Return what a rule finds. Raises ConfigError that names a rule which fails."""
+    with blamed(rule):
+        return rule.find(evidence)

@@ -28,7 +28,7 @@ TREND_CANDLES = 20
 
 @dataclass(frozen=True, slots=True)
 class TrendPullback:
-    """The rule with its parameters.
+    """Trend pull-back: in a steady rise, a dip to the moving average is bought (in a fall, a rally is sold).
 
     In `TREND_CANDLES` candles the average must have moved `trend_atr` ATRs. A candle must reach it, close beyond it by
     itself higher than it opened (a long), with RSI on the trend's side of 50 by at least `rsi_lead`. The stop lies

@@ -22,6 +22,7 @@ COMMANDS = {
     "reject": "Reject a setup.",
     "execute": "Trade what has been approved.",
     "monitor": "Settle, keep stops in place, close at stop and target.",
+    "watch": "The live desk: candles, prices and orders as they stream.",
     "run": "The scheduled job: record, scan, monitor.",
     "trades": "List trades, newest first.",
     "trade": "Show one trade: its orders, fills and log.",

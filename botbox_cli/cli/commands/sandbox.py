@@ -34,7 +34,7 @@ def sandbox(
       botbox sandbox --port 8800 --market replay
     """
     from botbox_cli import bootstrap
-    from botbox_cli.config import Market
+    from botbox_cli.setting_types import Market
 
     session = begin(ctx, as_json, env_file)
     source = (
@@ -45,6 +45,7 @@ def sandbox(
         lines = {
             "BOTBOX_MODE": "testnet",
             "BYBIT_ENDPOINT": host.url,
+            "BYBIT_WS_ENDPOINT": host.url.replace("http", "ws", 1),
             "BYBIT_API_KEY": access.key,
             "BYBIT_API_SECRET": access.secret,
         }

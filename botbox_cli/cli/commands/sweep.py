@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from botbox_cli.cli.app import Interrupted
 from botbox_cli.cli.options import AsJson, EnvFile, Since
 from botbox_cli.cli.replay_options import Delay, Fee, RuleName, Slippage, Symbols, Timeframe, Until, ask_of
 from botbox_cli.cli.session import begin
@@ -83,8 +84,11 @@ def sweep(  # noqa: PLR0913, PLR0917  # one parameter an option
 
             workplace = connected(cluster, prepared.job)  # type: ignore[assignment]
         memory = data_dir() / "sweeps" / f"{prepared.job.key}.jsonl"
-        with workplace as pool, report.progress_of(session.console) as progress:
-            result = service.sweep(ask, prepared, wanted, pool, memory, progress=progress)
+        try:
+            with workplace as pool, report.progress_of(session.console) as progress:
+                result = service.sweep(ask, prepared, wanted, pool, memory, progress=progress)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted", "the same sweep goes on where it was") from None
     if csv is not None:
         report.write_csv(csv, result)
     if as_json:

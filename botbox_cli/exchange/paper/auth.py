@@ -40,6 +40,19 @@ def check_signature(request: Request, identity: Identity) -> None:
         raise Refusal(10004, f"error sign! origin_string[{origin}]")
 
 
+def socket_refusal(args: object, identity: Identity, now_ms: int) -> str | None:
+    """Return why the arguments of a socket's `auth` are refused, or None: key, expiry in milliseconds, signature."""
+    if not (isinstance(args, list) and len(args) == 3 and str(args[1]).isdigit()):
+        return "Params Error"
+    key, expires, sent = map(str, args)
+    if key != identity.api_key:
+        return "API key is invalid."
+    if int(expires) <= now_ms:
+        return "request expired"
+    made = hmac.new(identity.api_secret.encode(), f"GET/realtime{expires}".encode(), hashlib.sha256)
+    return None if hmac.compare_digest(made.hexdigest(), sent) else "error sign!"
+
+
 def _stamp(request: Request) -> tuple[int, int]:
     """Return (timestamp, recv_window) in milliseconds."""
     stamp = request.headers.get("X-BAPI-TIMESTAMP") or ""

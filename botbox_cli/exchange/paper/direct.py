@@ -71,10 +71,10 @@ class DirectSession:
         return call
 
     def _send(self, method: str, path: str, params: dict[str, Any], pinned_ms: int | None) -> dict[str, Any]:
-        kept = {name: value for name, value in params.items() if value is not None}
         if method == "GET":
-            kept = {name: str(value) for name, value in kept.items()}
+            kept = {name: str(value) for name, value in params.items() if value is not None}
         else:
+            kept = {name: value for name, value in params.items() if value is not None}
             for name in _CAST:
                 if name in kept:
                     kept[name] = str(kept[name])

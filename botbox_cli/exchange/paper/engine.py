@@ -14,6 +14,7 @@ from botbox_cli.exchange.paper.limits import LimitRules, Limits
 from botbox_cli.exchange.paper.market import Market
 from botbox_cli.exchange.paper.protocol import Clock, Refusal, Reply, Request, to_ms
 from botbox_cli.exchange.paper.public import PublicData
+from botbox_cli.exchange.paper.pushes import Changes, Seen, execution_push, order_push, wallet_push
 from botbox_cli.exchange.paper.state import Account, Effects
 from botbox_cli.exchange.paper.store import Books
 from botbox_cli.exchange.paper.terms import Terms
@@ -101,17 +102,54 @@ class PaperExchange:
             trading, _ = self._desk_of(account)
             self._within(lambda: trading.advance(to_ms(self.clock.now())))
 
-            def rules(symbol: str) -> Instrument:
-                return self.instrument(symbol) or delisted(symbol)
+            orders = [rows.order_row(each, self._rules_of(each.symbol)) for each in account.orders.values()]
+            return orders, [
+                rows.execution_row(each, self._rules_of(each.symbol)) for each in account.executions
+            ]
 
-            orders = [rows.order_row(each, rules(each.symbol)) for each in account.orders.values()]
-            return orders, [rows.execution_row(each, rules(each.symbol)) for each in account.executions]
+    def seen(self) -> Seen:
+        """Return a mark of the account as it is, for `changes`."""
+        with self._lock:
+            account = self._books.begin()
+            mark: Seen = self._within(lambda: Seen(account))
+            return mark
+
+    def changes(self, seen: Seen) -> Changes:
+        """Return what has changed since `seen` was passed last, whoever did it, after bringing the account to now.
+
+        Raises:
+            Unavailable, Refusal: When prices were needed and their source is silent; `seen` is where it was.
+        """
+        with self._lock:
+            account = self._books.begin()
+            trading, views = self._desk_of(account)
+            now_ms = to_ms(self.clock.now())
+
+            def work() -> Changes:
+                trading.advance(now_ms)
+                orders, executions, is_paid = seen.missed(account)
+                wallet = views.wallet({"accountType": "UNIFIED"}, now_ms)["list"][0] if is_paid else None
+                seen.note(account)
+                return Changes(
+                    [order_push(rows.order_row(each, self._rules_of(each.symbol))) for each in orders],
+                    [
+                        execution_push(rows.execution_row(each, self._rules_of(each.symbol)))
+                        for each in executions
+                    ],
+                    wallet_push(wallet) if wallet is not None else None,
+                )
+
+            changes: Changes = self._within(work)
+            return changes
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Return the rules of a symbol, None when it is not traded."""
         if not self._rules:
             self._rules = {row["symbol"]: from_row(row) for row in self.market.rows()}
         return self._rules.get(symbol)
+
+    def _rules_of(self, symbol: str) -> Instrument:
+        return self.instrument(symbol) or delisted(symbol)
 
     def _moment(self, at_ms: int | None) -> int:
         return to_ms(self.clock.now()) if at_ms is None else at_ms

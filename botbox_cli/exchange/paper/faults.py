@@ -252,17 +252,21 @@ class FaultyExchange:
         return reply
 
     def _take_due(self) -> list[tuple[int, Request, Effects | None]]:
-        now_ms = to_ms(self.clock.now()) if self._late else 0
+        if not self._late:
+            return []
+        now_ms = to_ms(self.clock.now())
         due = sorted((each for each in self._late if each[0] <= now_ms), key=lambda each: each[0])
         self._late = [each for each in self._late if each[0] > now_ms]
         return due
 
 
 def _key(request: Request) -> tuple[str, str, str]:
-    return request.method, request.path, json.dumps(dict(request.params), sort_keys=True, default=str)
+    return request.method, request.path, repr(request.params)
 
 
 def _effects(rules: Sequence[Rule]) -> Effects | None:
+    if not rules:
+        return None
     effects = Effects()
     for rule in rules:
         if rule.kind == "partial_fill":

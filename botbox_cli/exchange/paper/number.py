@@ -24,7 +24,12 @@ def plain(value: Decimal) -> str:
 
 def fixed(value: Decimal, places: int) -> str:
     """Return plain text with at least `places` decimals; digits beyond are kept, never rounded."""
-    return f"{value:.{places}f}" if _places(value) <= places else format(value, "f")
+    text = format(value, "f")
+    whole, _, decimals = text.partition(".")
+    missing = places - len(decimals)
+    if missing <= 0:
+        return text
+    return f"{whole}.{decimals}{'0' * missing}"
 
 
 def places_of(step: Decimal) -> int:

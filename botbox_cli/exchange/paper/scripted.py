@@ -41,6 +41,7 @@ class ScriptedMarket:
         self.spread_ticks = spread_ticks
         self.depth = depth
         self._rows = list(instrument_rows() if rows is None else rows)
+        self._rules: dict[str, Instrument] = {}
         self._tracks: dict[str, _Track] = {}
         self._klines: dict[tuple[str, str], list[list[str]]] = {}
         for symbol, price in prices.items():
@@ -95,11 +96,12 @@ class ScriptedMarket:
             yield Move(at_ms, at_ms, price, price)
 
     def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:
+        self._rules = self._rules or {row["symbol"]: from_row(row) for row in self._rows}
+        wanted = self._rules.values() if symbol is None else filter(None, [self._rules.get(symbol)])
         found = []
-        for row in self._rows:
-            last = self.last(row["symbol"], at_ms) if symbol in (None, row["symbol"]) else None
+        for instrument in wanted:
+            last = self.last(instrument.symbol, at_ms)
             if last is not None:
-                instrument = from_row(row)
                 book = self.book(instrument, at_ms)
                 found.append(ticker_row(instrument, last, book, Day(last, last, last)))
         return found

@@ -2,7 +2,7 @@
 
 Beside Bybit's paths it has `/sandbox/…`: POST price {symbol, price} (scripted prices), POST faults (a schedule), POST
 advance {seconds} (a replay or manual clock), POST restart (realtime
-forgets closed orders), GET state (all orders and executions).
+forgets closed orders), GET state (all orders and executions), POST sockets (faults of the WebSockets).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from botbox_cli.exchange.paper.faults import Broken, FaultSchedule, FaultyExchan
 from botbox_cli.exchange.paper.number import parse
 from botbox_cli.exchange.paper.protocol import Reply, Request, Unavailable, to_ms
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
+from botbox_cli.exchange.paper.sockets import PATHS, Sockets
 
 # How long a connection hangs on a timeout fault that does not say: longer than any client waits.
 HANG_S = 60.0
@@ -46,6 +47,7 @@ class Sandbox:
             raise ValueError(f"the sandbox serves loopback only, not {host}")
         self.exchange = exchange
         self.faulty = FaultyExchange(exchange)
+        self.sockets = Sockets(exchange)
         self.delay_s = delay_ms / 1000
         self.closing = threading.Event()
         self._server = _Server((host, port), _Handler)
@@ -67,6 +69,7 @@ class Sandbox:
     def close(self) -> None:
         """Stop answering and free the port."""
         self.closing.set()
+        self.sockets.close()
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -106,7 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self._answer("GET")
+        channel = PATHS.get(urlsplit(self.path).path)
+        if channel is not None and self.headers.get("Upgrade"):
+            self.server.sandbox.sockets.serve(self, channel)
+        else:
+            self._answer("GET")
 
     def do_POST(self) -> None:
         self._answer("POST")
@@ -140,7 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
         if method == "GET":
             params = dict(parse_qsl(parts.query, keep_blank_values=True))
             text = parts.query
-        return self.server.sandbox.faulty.handle(Request(method, parts.path, params, self.headers, text))
+        try:
+            return self.server.sandbox.faulty.handle(Request(method, parts.path, params, self.headers, text))
+        finally:
+            if method == "POST":
+                self.server.sandbox.sockets.poke()
 
     def _send(self, reply: Reply, cut: int = 0) -> None:
         is_text = isinstance(reply.body, str)
@@ -172,6 +183,7 @@ def _control(sandbox: Sandbox, method: str, path: str, params: dict[str, Any]) -
         ("POST", "/sandbox/faults"): _set_faults,
         ("POST", "/sandbox/advance"): _advance,
         ("POST", "/sandbox/restart"): _restart,
+        ("POST", "/sandbox/sockets"): _sockets,
         ("GET", "/sandbox/state"): _state,
     }
     action = actions.get((method, path))
@@ -191,6 +203,7 @@ def _set_price(sandbox: Sandbox, params: dict[str, Any]) -> dict[str, Any]:
     if not price or not isinstance(params.get("symbol"), str):
         raise ValueError("a symbol and a positive price as text are needed")
     market.set_price(params["symbol"], price, to_ms(clock.now()))
+    sandbox.sockets.poke()
     return {"symbol": params["symbol"], "price": params["price"]}
 
 
@@ -207,12 +220,17 @@ def _advance(sandbox: Sandbox, params: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(seconds, int | float) or seconds < 0:
         raise ValueError("seconds must be a number, not below 0")
     clock.sleep(seconds)
+    sandbox.sockets.poke()
     return {"now": clock.now().isoformat()}
 
 
 def _restart(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:
     sandbox.exchange.restart()
     return {}
+
+
+def _sockets(sandbox: Sandbox, params: dict[str, Any]) -> dict[str, Any]:
+    return sandbox.sockets.control(params)
 
 
 def _state(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:

@@ -160,10 +160,12 @@ class Trading:
 
     def _walk(self, after_ms: int, now_ms: int) -> None:
         """Let prices, delays and delistings happen to the open orders, in the order of their moments."""
-        for order in [each for each in self.account.open.values() if not self._instrument(each.symbol)]:
-            order.cancel_type = "CancelByAdmin"
-            self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
         symbols = {order.symbol for order in self.account.open.values()}
+        for symbol in [each for each in sorted(symbols) if self._instrument(each) is None]:
+            symbols.remove(symbol)
+            for order in [each for each in self.account.open.values() if each.symbol == symbol]:
+                order.cancel_type = "CancelByAdmin"
+                self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
         moves = {symbol: list(self._market.path(symbol, after_ms, now_ms)) for symbol in symbols}
         events = [
             event
@@ -181,7 +183,7 @@ class Trading:
                     heapq.heappush(events, following)
 
     def _next_event(self, order: Order, moves: Sequence[Move], now_ms: int) -> Event | None:
-        event = self._price_event(order, moves)
+        event = self._price_event(order, moves) if moves or order.due_ms is not None else None
         cancel_ms = order.cancel_due_ms
         if cancel_ms is not None and cancel_ms <= now_ms and (event is None or cancel_ms <= event.at_ms):
             return Event(cancel_ms, order.number, partial(self._cancel, order, cancel_ms), order)

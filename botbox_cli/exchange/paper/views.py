@@ -42,6 +42,7 @@ class Views:
         self._trading = trading
         self._lag = lag
         self._instrument = instrument
+        self._execution_rows: dict[int, dict[str, Any]] = {}
 
     def realtime(self, params: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         """Return order/realtime: open orders, or the recent closed ones; either, when an id is given."""
@@ -116,7 +117,7 @@ class Views:
         return {
             "nextPageCursor": cursor,
             "category": "spot",
-            "list": [rows.execution_row(each, self._rules(each.symbol)) for each in page],
+            "list": [self._execution_row(each) for each in page],
         }
 
     def wallet(self, params: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -173,6 +174,13 @@ class Views:
         if order.row is None:
             order.row = rows.order_row(order, self._rules(order.symbol))
         return order.row
+
+    def _execution_row(self, execution: Execution) -> dict[str, Any]:
+        row = self._execution_rows.get(execution.seq)
+        if row is None:
+            row = rows.execution_row(execution, self._rules(execution.symbol))
+            self._execution_rows[execution.seq] = row
+        return row
 
     def _rules(self, symbol: str) -> Instrument:
         return self._instrument(symbol) or delisted(symbol)
@@ -262,9 +270,10 @@ def whole(params: Mapping[str, Any], name: str) -> int | None:
     Raises:
         Refusal: 10001 when it is not a whole number.
     """
-    text = str(params.get(name, "") if params.get(name) is not None else "")
-    if not text:
+    value = params.get(name)
+    if value is None or value == "":
         return None
+    text = str(value)
     if not (text.isascii() and text.isdigit()):
         raise Refusal(10001, f"Request parameter error: {name}")
     return int(text)
@@ -295,8 +304,8 @@ def _page(
     position_of: Callable[[str], int],
 ) -> tuple[list[T], bool]:
     """Return the page that the cursor points at, and whether anything follows it."""
-    cursor = unquote(str(params.get("cursor") or ""))
-    if cursor:
+    if params.get("cursor"):
+        cursor = unquote(str(params["cursor"]))
         try:
             last = position_of(cursor.rsplit(",", 1)[-1].split(":", 1)[0])
         except ValueError as error:

@@ -6,13 +6,17 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from botbox_cli import bootstrap
 from botbox_cli.errors import StorageError
+from botbox_cli.storage import restore as restore_module
 from botbox_cli.storage.store import SqlStore
 from tests.support.cli import Ran, botbox, held_by_another_process
 
@@ -203,6 +207,28 @@ def test_forced_restore_keeps_the_old_books_and_their_paper_account_aside(
     assert botbox("reconcile").code == 0
 
 
+def test_restoring_twice_in_one_second_keeps_both_aside(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(bootstrap.SystemClock):
+        def now(self) -> datetime:
+            return datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+    monkeypatch.setattr(bootstrap, "SystemClock", Stopped)
+    botbox("db", "backup", tmp_path / "safe.sqlite")
+
+    first, second = (
+        botbox("db", "restore", tmp_path / "safe.sqlite", "--force", "--json").document["aside"]
+        for _ in range(2)
+    )
+
+    assert [Path(p).name for p in (first, second)] == [
+        "books-before-20260131T090000Z.sqlite",
+        "books-before-20260131T090000Z-2.sqlite",
+    ]
+    assert len(list(tmp_path.glob("books-before-*-paper-replay.sqlite"))) == 2
+
+
 def test_process_that_has_the_replaced_books_open_can_not_write_to_them(url: str, tmp_path: Path) -> None:
     botbox("db", "backup", tmp_path / "safe.sqlite")
     store = SqlStore(url)
@@ -261,6 +287,36 @@ def test_restore_of_what_is_no_backup(url: str, tmp_path: Path) -> None:
 
     assert botbox("db", "restore", tmp_path / "notes.txt").code == 2
     assert botbox("db", "restore", tmp_path / "missing.sqlite").code == 4
+
+
+@pytest.mark.parametrize("step", ["retire", "copy_papers", "rename_sqlite"])
+def test_restore_that_was_killed_midway_is_finished_by_the_next(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    botbox("db", "backup", tmp_path / "safe.sqlite")
+    assert botbox("close", 2).code == 0
+    newer = trades()
+
+    def die(done: Callable[..., object]) -> Callable[..., None]:
+        def dying(*args: object) -> None:
+            done(*args)
+            raise KeyboardInterrupt
+
+        return dying
+
+    with monkeypatch.context() as patch:
+        name = f"botbox_cli.storage.restore.{step}"
+        patch.setattr(name, die(getattr(restore_module, step)))
+        assert botbox("db", "restore", tmp_path / "safe.sqlite", "--force").code == 130
+
+    aside = botbox("db", "restore", tmp_path / "safe.sqlite", "--force", "--json").document["aside"]
+
+    assert [status for status, _ in trades()] == ["OPEN", "CLOSED"]
+    assert botbox("reconcile").code == 0
+    # The old books and their own paper account are still a pair.
+    assert botbox("db", "restore", aside, "--force").code == 0
+    assert trades() == newer
+    assert botbox("reconcile").code == 0
 
 
 # -- move
@@ -411,6 +467,31 @@ def test_postgresql_is_dumped_restored_and_kept_aside(
     open_trade()
 
 
+def test_user_who_may_not_make_databases_is_told_what_to_ask_for(
+    url: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    moved(server, monkeypatch)
+    user = f"botbox_plain_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE ROLE {user} LOGIN PASSWORD 'plainSecret' IN ROLE pg_read_all_data, pg_write_all_data"
+        )
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://{user}:plainSecret@{server.rsplit('@', 1)[1]}")
+    try:
+        ran = botbox("db", "backup", tmp_path / "safe.dump")
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP OWNED BY {user}")
+            connection.execute(f"DROP ROLE {user}")
+
+    assert ran.code == 9
+    assert ran.err.splitlines()[0].endswith("may not create databases, and a copy is looked at in one")
+    assert 'ALTER ROLE "botbox_plain_' in ran.err
+    assert list(tmp_path.glob("*safe*")) == []
+
+
 def test_missing_pg_dump_is_named(
     url: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,3 +537,39 @@ def test_only_the_newest_backups_are_kept(url: str, tmp_path: Path) -> None:
         "mine.sqlite",
     ]
     assert botbox("db", "backup", tmp_path / "x.sqlite", "--keep", 2).code == 2
+
+
+def test_backup_of_an_older_botbox_is_migrated(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alembic import command
+
+    from botbox_cli.storage.engine import Database
+    from botbox_cli.storage.migrate import alembic_config
+
+    before = trades()
+    botbox("db", "backup", tmp_path / "safe.sqlite")
+    with closing(Database(f"sqlite:///{tmp_path / 'safe.sqlite'}")) as old, old.writing() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'new.sqlite'}")
+
+    assert botbox("db", "restore", tmp_path / "safe.sqlite").code == 0
+
+    assert trades() == before
+    assert botbox("audit", "verify").code == 0
+
+
+def test_backup_of_a_newer_botbox_is_refused(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "safe.sqlite"
+    botbox("db", "backup", file)
+    with closing(sqlite3.connect(file)) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        newer.commit()
+
+    ran = botbox("db", "restore", file, "--force")
+
+    assert ran.code == 9
+    assert "newer than this botbox knows" in ran.err
+    assert [status for status, _ in trades()] == ["OPEN", "CLOSED"]

@@ -276,9 +276,30 @@ def test_a_rule_that_fails_is_named(history: Path, monkeypatch: pytest.MonkeyPat
 
     assert ran.code == 3
     assert "rule bb-mean-reversion@1 failed: ZeroDivisionError: oh" in ran.err
+    ran = botbox("scan")
+    assert ran.code == 3
+    assert "rule bb-mean-reversion@1 failed: ZeroDivisionError: oh" in ran.err
+    assert botbox("monitor", "--once").code == 0, "the rest goes on"
 
 
 # -- rules
+
+
+def test_scan_looks_with_another_rule(history: Path):
+    ran = botbox("scan", "--rule", "trend-pullback", "--json")
+
+    assert ran.code == 0
+    looked = [s for s in ran.document["skipped"] if s["reason"] == "NO_SIGNAL"]
+    assert looked or ran.document["detected"]
+    assert all("ATR in 20 candles" in s["detail"] for s in looked)
+    assert all(s["kind"] in ("UPTREND_PULLBACK", "DOWNTREND_RALLY") for s in ran.document["detected"])
+
+
+def test_scan_with_an_unknown_rule_names_the_nearest(history: Path):
+    ran = botbox("scan", "--rule", "trend-pulback")
+
+    assert ran.code == 4
+    assert "did you mean trend-pullback?" in ran.err
 
 
 def test_rules_lists_both():
@@ -334,6 +355,20 @@ def test_sweep_for_people_has_a_table_and_a_heat_map(history: Path):
     assert "down rsi_low, across stop_atr" in ran.out
     assert "4 combinations tried" in ran.err
     assert len(list(csv.DictReader(path.read_text("utf-8").splitlines()))) == 4
+
+
+def test_an_interrupted_sweep_says_how_it_goes_on(history: Path, monkeypatch: pytest.MonkeyPatch):
+    from botbox_cli.services import sweep
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "sweep", interrupted)
+
+    ran = botbox("sweep", "--set", "rsi_low=30,35", "--workers", 1)
+
+    assert ran.code == 130
+    assert ran.err.endswith("error: interrupted\nhint: the same sweep goes on where it was\n")
 
 
 def test_sweep_refuses_a_bad_grid_before_anything(history: Path):

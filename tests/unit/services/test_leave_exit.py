@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from botbox_cli.domain.order import OrderStatus, Role
+from botbox_cli.documents import fill_document, trade_document
+from botbox_cli.domain.order import OrderStatus, Role, Side
 from botbox_cli.domain.trade import (
     CLOSED_BY_HAND,
     SOLD_OUTSIDE,
@@ -18,8 +19,10 @@ from botbox_cli.domain.trade import (
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.exchange.paper.state import Lag
 from botbox_cli.exchange.paper.trading import Terms
+from botbox_cli.services.book import read_trade
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.trades import view
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
 from tests.support.process import Killed, Process, at, kill_at
 from tests.support.verdict import (
@@ -467,6 +470,25 @@ def sell_by_hand(world: World, qty: str, symbol: str = "BTCUSDT") -> None:
     reply = world.engine.handle(request)
     assert isinstance(reply.body, dict)
     assert reply.body["retCode"] == 0, reply.body
+
+
+def test_sale_by_hand_is_told_under_the_ids_of_the_exchange(world: World) -> None:
+    open_trade(world)
+    qty = truth(world).by_link["bb-test01-1-stop1"].qty
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, str(qty))
+    monitor(world.desk)
+
+    with world.store.read(world.account) as books:
+        book = read_trade(books, 1)
+    told = trade_document(view(book))["orders"][-1]
+    told_fills = [fill_document(f) for f in book.fills if f.side is Side.SELL]
+
+    sale = truth(world).by_link[told["order_link_id"]]
+    assert told["exchange_order_id"] == sale.order_id
+    known = {f.execution_id for f in truth(world).fills}
+    assert {f["execution_id"] for f in told_fills} <= known
+    assert {f["order_link_id"] for f in told_fills} == {sale.link}
 
 
 def test_part_of_our_coins_sold_by_hand_leaves_the_rest_protected(world: World) -> None:

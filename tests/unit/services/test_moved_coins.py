@@ -10,17 +10,19 @@ import pytest
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TradeStatus
 from botbox_cli.services.monitor import monitor
-from tests.support.faults import Faults, code
+from tests.support.faults import Faults, code, nothing
 from tests.support.verdict import (
     exit_code_of,
     only_trade,
     open_trade,
     orders_of,
+    settle,
     tell_close,
     tell_execute,
     truth,
 )
 from tests.support.world import World, a_world
+from tests.unit.services.test_leave_exit import sell_by_hand
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
 
@@ -51,6 +53,22 @@ def test_stop_covers_what_is_left_and_each_pass_says_that_coins_are_missing(worl
     [alive] = live_stops(world)
     assert truth(world).by_link[alive].qty == before - Decimal("0.01")
     assert len(truth(world).by_link) <= 4, "a stop that covers all there is must not be replaced on each pass"
+
+
+@pytest.mark.parametrize("qty", ["0.01", "0.016649"])
+def test_sale_by_hand_that_is_seen_late_is_booked_after_all(world: World, qty: str) -> None:
+    """At first the coins are only missing: what is left is protected. Once the sale is seen, nothing is missing."""
+    faults = Faults(world)
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    sell_by_hand(world, qty)
+    faults.on("get_executions", nothing, times=99)
+
+    assert exit_code_of(monitor(world.desk)) == 8
+    faults.clear()
+
+    assert exit_code_of(monitor(world.desk)) == 0
+    assert settle(world) == []
 
 
 def test_coins_that_come_back_are_covered_again(world: World) -> None:

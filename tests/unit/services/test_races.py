@@ -160,15 +160,19 @@ def nth_step(number: int, do: Callable[[], None]) -> Callable[[str], None]:
 # -- the pinned timestamp
 
 
-def test_entry_sent_by_a_process_that_was_frozen_is_refused_by_the_exchange(world: World) -> None:
-    """Saved, then asleep; by the time it is sent, others have taken it for absent. It must not land."""
+@pytest.mark.parametrize(("step", "nth"), [("commit", 2), ("ask place_order", 1)])
+def test_entry_sent_by_a_process_that_was_frozen_is_refused_by_the_exchange(
+    world: World, step: str, nth: int
+) -> None:
+    """Saved as sent, then asleep; by the time it is sent, others have taken it for absent. It must not land."""
     setup = world.add_setup()
     other = world.new_desk("other")
     freeze = frozen(world.clock, 30, lambda: monitor(other))
-    process = Process(world.desk, world.session, "sleeper", at("ask place_order", freeze))
+    process = Process(world.desk, world.session, "sleeper", at(step, freeze, nth=nth))
 
     run(process, lambda desk: execute(desk, setup.id))
 
+    assert "ask place_order bb-test01-1-entry1" in process.steps
     assert entries(world) == []
     assert only_trade(world).status is TradeStatus.FAILED
     assert settle(world) == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.execute import execute
-from botbox_cli.services.reconcile import reconcile
+from botbox_cli.services.reconcile import Difference, _mend, reconcile
 from botbox_cli.services.trades import one_trade
 from tests.support.world import World, a_world
 
@@ -44,3 +45,48 @@ def test_a_stop_that_fired_is_booked_to_its_end(world: World) -> None:
     assert result.differences == ()
     view = one_trade(world.store, world.account, 1)[0]
     assert (view.trade.status, view.trade.close_reason) == (TradeStatus.CLOSED, "Stop loss hit")
+
+
+def by_hand(world: World, link: str, side: str, qty: str) -> None:
+    """Trade at market under an id of botbox's that its books do not know, as after a database was restored."""
+    world.session.place_order(
+        category="spot", symbol="BTCUSDT", side=side, orderType="Market", qty=qty, marketUnit="baseCoin",
+        orderLinkId=link,
+    )  # fmt: skip
+
+
+def test_a_lost_exit_that_has_filled_is_shown_and_taken_back_into_its_trade(world: World) -> None:
+    world.session.cancel_order(
+        category="spot", symbol="BTCUSDT", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder"
+    )
+    by_hand(world, "bb-test01-1-exit1", "Sell", "0.01")
+
+    found = reconcile(world.desk)
+    result = reconcile(world.desk, apply=True)
+
+    assert [d.theirs for d in found.differences if d.kind == "unknown_order"] == [
+        "sell 0.01 BTCUSDT (bb-test01-1-exit1)"
+    ]
+    assert result.differences == ()
+    view = one_trade(world.store, world.account, 1)[0]
+    exits = [o for o in view.orders if o.order.role is Role.EXIT]
+    assert [(str(o.order.status), o.filled_qty) for o in exits] == [("FILLED", Decimal("0.01"))]
+
+
+def test_a_lost_entry_that_has_filled_is_shown_although_no_trade_can_take_it(world: World) -> None:
+    by_hand(world, "bb-test01-77-entry1", "Buy", "0.01")
+    by_hand(world, "bb-other1-77-entry1", "Buy", "0.01")
+
+    result = reconcile(world.desk, apply=True)
+
+    [left] = result.differences
+    assert (left.kind, left.trade_id, left.theirs) == (
+        "unknown_order", 77, "buy 0.01 BTCUSDT (bb-test01-77-entry1)",
+    )  # fmt: skip
+    assert "--apply" not in left.remedy
+
+
+def test_an_order_that_vanished_before_it_was_adopted_is_no_bug(world: World) -> None:
+    lost = Difference(1, "unknown_order", "not in the books", "buy 0.01 BTCUSDT (bb-test01-1-exit7)", "")
+
+    _mend(world.desk, lost)

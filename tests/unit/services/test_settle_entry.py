@@ -9,6 +9,7 @@ import pytest
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.setup import SetupStatus
 from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.services.monitor import monitor
 from tests.support.faults import (
     LOOK_UPS,
     READS,
@@ -187,6 +188,23 @@ def test_id_said_to_be_known_but_found_nowhere_blocks_its_symbol_only(world: Wor
     assert again.exit_code == 7
     assert again.trade_id is None
     assert other.exit_code == 0
+
+
+def test_entry_that_nobody_could_look_up_for_a_day_stays_unknown(world: World, faults: Faults) -> None:
+    """By then the exchange has forgotten an order that ended without a fill: finding nothing proves nothing."""
+    faults.on("place_order", broken("timeout"), link="entry", times=99)
+    faults.on(LOOK_UPS, http(502), times=9999)
+    assert tell_execute(world.desk, world.add_setup().id).exit_code == 7
+    faults.clear()
+    world.pass_time(25 * 3600)
+
+    result = monitor(world.desk)
+    again = tell_execute(world.desk, world.add_setup().id)
+
+    assert [e.error.exit_code for e in result.errors] == [7]
+    assert only_trade(world).status is TradeStatus.OPENING
+    assert again.exit_code == 7
+    assert entries(world) == []
 
 
 def test_entry_in_doubt_before_the_fence_is_unknown_not_failed(world: World, faults: Faults) -> None:

@@ -53,8 +53,11 @@ def test_fee_is_worth_what_its_coin_costs(world: World) -> None:
     assert settle(world) == []
 
 
+@pytest.mark.parametrize("hours", [0, 5])
 @pytest.mark.parametrize("is_closed", [False, True], ids=["open", "closed"])
-def test_fee_whose_price_could_not_be_had_is_valued_by_a_later_pass(world: World, is_closed: bool) -> None:
+def test_fee_whose_price_could_not_be_had_is_valued_by_a_later_pass(
+    world: World, is_closed: bool, hours: int
+) -> None:
     faults = Faults(world)
     faults.on("get_tickers", http(502), times=99, params={"symbol": "MNTUSDT"})
     told = tell_execute(world.desk, world.add_setup().id)
@@ -62,6 +65,7 @@ def test_fee_whose_price_could_not_be_had_is_valued_by_a_later_pass(world: World
         tell_close(world.desk, told.trade_id or 0)
     assert None in fees_of(world, told.trade_id or 0)
     faults.clear()
+    world.pass_time(hours * 3600)
 
     monitor(world.desk)
 

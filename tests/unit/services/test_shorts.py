@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from botbox_cli.domain.setup import Setup
-from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
 from botbox_cli.errors import Denied
+from botbox_cli.exchange.bybit import BybitExchange
+from botbox_cli.exchange.paper.direct import DirectSession
+from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
-from botbox_cli.services.trades import one_trade
+from botbox_cli.services.trades import list_trades, one_trade
+from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, http
 from tests.support.world import World, a_world
 
 LEVELS = {"entry": "60000", "stop": "62000", "tp1": "58000", "tp2": "56000"}
@@ -89,3 +95,166 @@ def test_wallet_after_a_short_holds_what_the_books_say(world: World) -> None:
     wallet = world.desk.exchange.wallet()
     assert outcome.success
     assert wallet["BTC"].total == outcome.trade.pnl.dust
+
+
+def test_interest_is_part_of_the_result(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(5 * 3600)
+
+    closed = close(desk, trade_id).trade
+
+    assert closed.trade.interest > 0
+    assert closed.pnl.gross is not None
+    assert closed.position.exit_price is not None
+    fees = sum(
+        fill.fees_quote or Decimal(0) for fill in one_trade(world.store, world.account, trade_id)[1].fills
+    )
+    assert closed.pnl.pnl == closed.pnl.gross - fees - closed.trade.interest * closed.position.exit_price
+
+
+def test_closed_short_leaves_the_debt_of_another(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade
+    second = execute(desk, short(world).id).trade
+    assert debt(world) == first.position.entered + second.position.entered
+
+    outcome = close(desk, first.trade.id)
+
+    assert outcome.success
+    assert debt(world) == second.position.entered
+
+
+def test_short_that_has_bought_back_a_part_still_owes_all_that_it_borrowed(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, world.add_setup(**LEVELS | {"tp1": "57000"}).id).trade.trade.id
+    borrowed = {t: one_trade(world.store, world.account, t)[0].position.entered for t in (first, second)}
+    world.pass_time(2 * 3600)
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+    assert [t.action for t in monitor(desk).trades] == ["partly_closed", "none"]
+
+    outcome = close(desk, second)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.interest < borrowed[second] / 1000
+    assert debt(world) == borrowed[first]
+    assert close(desk, first).success
+    assert debt(world) == 0
+
+
+@pytest.mark.parametrize("has_paid", [False, True])
+def test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying(
+    world: World, has_paid: bool
+) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, world.add_setup(**LEVELS | {"stop": "62500"}).id).trade.trade.id
+    borrowed = {t: one_trade(world.store, world.account, t)[0].position.entered for t in (first, second)}
+    faults = Faults(world)
+    if has_paid:
+        faults.on("manual_no_convert_repay", after(broken("timeout")), times=9)
+    else:
+        faults.on("get_wallet_balance", http(502), times=9)
+    assert not close(desk, first).success
+    faults.clear()
+
+    outcome = close(world.new_desk("other", shorts=True), second)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.interest < borrowed[second] / 1000
+    assert debt(world) == (0 if has_paid else borrowed[first])
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    assert debt(world) == 0
+    assert {v.trade.status for v in list_trades(world.store, world.account)} == {TradeStatus.CLOSED}
+
+
+def test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet(world: World) -> None:
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("place_order", after(broken("timeout")), link="entry")
+    faults.on(LOOK_UPS, http(502), times=99)
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
+    world.pass_time(60)
+    desk = world.new_desk("later", shorts=True)
+    assert not monitor(desk).errors
+    [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
+    assert debt(world) == second.position.entered
+    assert close(desk, second.trade.id).success
+    assert debt(world) == 0
+
+
+def test_short_is_not_charged_for_what_an_earlier_one_could_not_buy_back(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    faulty = FaultyExchange(
+        world.engine, FaultSchedule([Rule("partial_fill", fraction="0.004", link="-1-entry")])
+    )
+    session = DirectSession(faulty)
+    tiny = execute(replace(desk, exchange=BybitExchange(session, world.clock)), short(world).id).trade
+    world.pass_time(60)
+    monitor(desk)
+    left = one_trade(world.store, world.account, tiny.trade.id)[0]
+    assert left.trade.close_reason == TOO_SMALL
+    second = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(60)
+
+    outcome = close(desk, second)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.interest == 0
+    assert debt(world) == left.position.held > 0
+
+
+@pytest.mark.parametrize("asked", ["get_wallet_balance", "manual_no_convert_repay"])
+@pytest.mark.parametrize(
+    "action", [broken("refused"), code(10006), code(170131)], ids=["refused", "busy", "no"]
+)
+def test_close_that_bought_back_and_could_not_repay_does_not_say_that_nothing_was_placed(
+    world: World, asked: str, action: Action
+) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on(asked, action, times=99)
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    faults.clear()
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    assert debt(world) == 0
+
+
+def test_old_answer_without_the_debt_is_not_believed(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("get_wallet_balance", lambda send: {**send(), "result": {"list": []}})
+
+    assert close(desk, trade_id).success
+    assert debt(world) == 0
+
+
+def test_old_answer_with_a_debt_that_was_just_paid_is_no_interest(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    seen: list[dict[str, Any]] = []
+    faults = Faults(world)
+    faults.on("get_wallet_balance", lambda send: seen.append(send()) or seen[0], times=2)
+
+    close(desk, trade_id)
+
+    monitor(desk)
+    trade = one_trade(world.store, world.account, trade_id)[0].trade
+    assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
+    assert debt(world) == 0

@@ -1,0 +1,81 @@
+"""A paper exchange that tells how soon after a price frame the first order request arrives, as a process of its own.
+
+    python -m bench.crossing --symbols 100
+
+prints one line of JSON (url, symbols, key and secret). For each line `SYMBOL PRICE` on its standard input it moves that
+price, sends the frame, and prints the milliseconds until a request that cancels or places an order arrives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+from bench.frames import frame, names, sandbox
+from botbox_cli.exchange.paper.protocol import Reply, Request, to_ms
+from botbox_cli.exchange.paper.scripted import ScriptedMarket
+from botbox_cli.exchange.paper.server import Sandbox
+
+PATIENCE_S = 10.0
+
+
+class Arrivals:
+    """Stands before the exchange of a sandbox and notes when the next order request comes."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self._handle = box.faulty.handle
+        self._came = threading.Event()
+        self._at = 0.0
+        box.faulty.handle = self._note  # type: ignore[method-assign]
+
+    def expect(self) -> None:
+        """Wait for the next one from now on."""
+        self._came.clear()
+
+    def wait(self) -> float:
+        """Return when it came. Raises TimeoutError."""
+        if not self._came.wait(PATIENCE_S):
+            raise TimeoutError("no order request came")
+        return self._at
+
+    def _note(self, request: Request) -> Reply:
+        if request.method == "POST" and not self._came.is_set():
+            self._at = time.perf_counter()
+            self._came.set()
+        return self._handle(request)
+
+
+def cross(box: Sandbox, arrivals: Arrivals, symbol: str, price: str) -> float:
+    """Move a price, send its frame, and return how many milliseconds later the first order request came."""
+    market = box.exchange.market
+    assert isinstance(market, ScriptedMarket)
+    now_ms = to_ms(box.exchange.clock.now())
+    book: dict[str, Any] = frame(symbol, 0, now_ms + 1)
+    book["data"] |= {"b": [[price, "12.5"]], "a": [[price, "12.5"]]}
+    arrivals.expect()
+    market.set_price(symbol, price, now_ms)
+    started = time.perf_counter()
+    box.sockets.publish(book)
+    return (arrivals.wait() - started) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--symbols", type=int, default=100)
+    asked = parser.parse_args()
+    with sandbox(asked.symbols) as box:
+        who = box.exchange.identity
+        told = {"url": box.url, "symbols": names(asked.symbols), "key": who.api_key, "secret": who.api_secret}
+        arrivals = Arrivals(box)
+        print(json.dumps(told), flush=True)
+        for line in sys.stdin:
+            symbol, price = line.split()
+            print(cross(box, arrivals, symbol, price), flush=True)
+
+
+if __name__ == "__main__":
+    main()

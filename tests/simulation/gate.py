@@ -1,0 +1,167 @@
+"""The judges of entries: who may send one, and that brakes and expiry hold. Figures come from the exchange's ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from botbox_cli.domain.account import Account
+from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
+from botbox_cli.exchange.paper.engine import PaperExchange
+from botbox_cli.exchange.paper.protocol import from_ms
+from botbox_cli.ports import Store
+from botbox_cli.services.desk import Policy
+from tests.simulation.checkers import Case, Told, true_position, true_result
+from tests.simulation.truth import name_of
+
+ZERO = Decimal(0)
+LANDS_WITHIN = timedelta(seconds=36)
+"""From the last moment at which an entry may be decided to the last at which it may land: what a command waits for
+answers and sends again (26 s), the receive window, and the clocks' difference."""
+
+MOST_INTEREST = Decimal("1.001")
+"""Debt over loan at the end of a day (or two) at the exchange's hourly rate, with room."""
+
+FEES_APART = Decimal("1.01")
+"""Equity is only known from after the entry, which has cost its fees."""
+
+
+def entries_sent(steps: Sequence[str]) -> list[str]:
+    """Return the link ids of the entries that a process sent, from its steps."""
+    asked = [step.split()[-1] for step in steps if "-entry" in step and step.startswith("ask place_order ")]
+    return [link for link in asked if (name := name_of(link)) is not None and name.role == "entry"]
+
+
+def judge_sender(told: Told, sent: Sequence[str]) -> Iterator[str]:
+    """Only `execute` sends entries, one that was refused has sent none, and none sends two trades' entries."""
+    if sent and not told.command.startswith("execute"):
+        yield f"{told.command} (exit {told.exit_code}) sent {sent}"
+    if told.command == "execute" and len(set(sent)) > 1:
+        yield f"execute sent entries of {sorted(set(sent))}"
+
+
+def judge_brakes(
+    case: Case, told: Told, sent: Sequence[str], policy: Policy, now: datetime, *, is_halted: bool
+) -> Iterator[str]:
+    """After entries were sent, undisturbed: nothing held them back. What their own trades changed is not counted."""
+    own = {name.trade_id for link in sent if (name := name_of(link)) is not None}
+    others = [t for t in _living(case) if t.id not in own]
+    if is_halted:
+        yield f"{told} entered while halted"
+    if len(others) >= policy.max_open_positions:
+        yield f"{told} entered beside {len(others)} open positions"
+    for brake in _reached(case, others, policy, now, own):
+        yield f"{told} entered against the brake: {brake}"
+
+
+def _reached(
+    case: Case, others: Sequence[Trade], policy: Policy, now: datetime, own: set[int]
+) -> Iterator[str]:
+    results = list(_results_of(case, now.replace(hour=0, minute=0, second=0, microsecond=0), own))
+    equity = case.truth.wallet.get("USDT", ZERO) + sum((_invested(case, t) for t in _living(case)), ZERO)
+    percent = equity / 100 * FEES_APART
+    if policy.max_day_loss_percent and -sum(results, ZERO) >= percent * policy.max_day_loss_percent:
+        yield "day loss"
+    last = results[: policy.max_loss_streak]
+    if policy.max_loss_streak and len(last) == policy.max_loss_streak and max(last) < 0:
+        yield "loss streak"
+    # The new trade's own risk comes on top, and is not known here.
+    at_risk = sum((_risk(case, t) for t in others), ZERO)
+    if policy.max_open_risk_percent and at_risk > percent * policy.max_open_risk_percent:
+        yield "open risk"
+
+
+def _living(case: Case) -> list[Trade]:
+    return [t for t in case.trades if t.status in LIVING_TRADES]
+
+
+def _results_of(case: Case, since: datetime, own: set[int]) -> Iterator[Decimal]:
+    """Yield the results of trades that ended, newest first."""
+    ended = [
+        t for t in case.trades if t.status is TradeStatus.CLOSED and t.exit_time and t.exit_time >= since
+    ]
+    for trade in sorted(ended, key=lambda t: t.exit_time or since, reverse=True):
+        yield true_result(case, trade)["pnl"] or ZERO
+
+
+def _invested(case: Case, trade: Trade) -> Decimal:
+    position = true_position(case, trade)
+    if not position.entered:
+        return ZERO
+    return position.held * position.entry_value / position.entered * trade.direction.sign
+
+
+def _risk(case: Case, trade: Trade) -> Decimal:
+    position = true_position(case, trade)
+    if not position.entered:
+        return ZERO
+    per_coin = position.entry_value / position.entered - trade.stop_loss
+    return max(ZERO, position.held * per_coin * trade.direction.sign)
+
+
+def judge_expiry(case: Case, expiries: dict[int, datetime]) -> Iterator[str]:
+    """No entry was decided after its setup's end, nor accepted long after it."""
+    for trade in case.trades:
+        ends_at = expiries[trade.setup_id]
+        if trade.created_at >= ends_at:
+            yield f"trade {trade.id} was made at {trade.created_at}, its setup had expired at {ends_at}"
+        for order in case.truth.of_trade(case.installation, trade.id, "entry"):
+            accepted_at = from_ms(order.created_ms)
+            if accepted_at >= ends_at + LANDS_WITHIN:
+                yield f"entry {order.link} was accepted at {accepted_at}, its setup had expired at {ends_at}"
+
+
+def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
+    """What is owed of a coin is what the living shorts in it borrowed, and interest; nothing without one.
+
+    (Quote coin may be owed: to buy back what longs have spent the proceeds of is to borrow it.)
+    """
+    owed = {coin: b.borrowed + b.interest for coin, b in engine._books.begin().ledger.balances.items()}
+    engine._books.commit()
+    lent: dict[str, Decimal] = defaultdict(Decimal)
+    open_loans: dict[str, Decimal] = defaultdict(Decimal)
+    shorts = [t for t in case.trades if t.direction.sign < 0]
+    for trade in shorts:
+        loan = true_position(case, trade).entered
+        lent[trade.base_coin] += loan
+        if trade.status in LIVING_TRADES:
+            open_loans[trade.base_coin] += loan
+        else:
+            open_loans[trade.base_coin] += _too_small(case, trade)
+    for coin, amount in owed.items():
+        if coin != "USDT" and not open_loans[coin] <= amount <= open_loans[coin] * MOST_INTEREST:
+            yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"
+    for trade in shorts:
+        most = lent[trade.base_coin] * (MOST_INTEREST - 1)
+        if not 0 <= trade.interest <= most:
+            yield f"trade {trade.id} paid interest of {trade.interest} {trade.base_coin}, at most {most} can be due"
+
+
+def _too_small(case: Case, trade: Trade) -> Decimal:
+    """Return what an ended short still owes because the exchange takes no order that would buy it back."""
+    held = max(ZERO, true_position(case, trade).held)
+    if not held:
+        return ZERO
+    rules = case.truth.rules[trade.symbol]
+    # By the last price then, which the one at the end of the day may differ from.
+    is_small = held < rules.min_qty or held * case.truth.last[trade.symbol] < rules.min_amount * 2
+    return held if is_small else ZERO
+
+
+def expiries_of(store: Store, account: Account) -> dict[int, datetime]:
+    """Return when each setup ends."""
+    with store.read(account) as books:
+        return {s.id: s.expires_at for s in books.setups()}
+
+
+def judge_owners_orders(engine: PaperExchange, cancelled: set[str]) -> Iterator[str]:
+    """An order of the owner's that was cancelled was cancelled by the owner."""
+    for order in engine._books.begin().orders.values():
+        name: Any = name_of(order.link_id)
+        is_owners = name is None or name.installation.startswith("other")
+        if is_owners and order.cancel_type == "CancelByUser" and order.link_id not in cancelled:
+            yield f"the owner's order {order.link_id} was cancelled by somebody else"
+    engine._books.commit()

@@ -1,0 +1,28 @@
+"""Every mutant, under the promise of docs/guarantees.md that it breaks (the promise's exact words)."""
+
+from tests.simulation.mutants.held import PROTECTED, SOLD_ONCE
+from tests.simulation.mutants.mutant import Mutant
+from tests.simulation.mutants.once import ONE_ENTRY, PROVED_ABSENCE
+from tests.simulation.mutants.told import (
+    BOOKS_EQUAL,
+    BRAKED,
+    EDITS_SHOW,
+    OWN_ACCOUNT,
+    SECRETS_KEPT,
+    TRUE_CODES,
+)
+
+PROMISES: dict[str, tuple[Mutant, ...]] = {
+    "At most one entry per approved setup is ever accepted.": ONE_ENTRY,
+    "Absence is proved, never assumed.": PROVED_ABSENCE,
+    "At most the held quantity is sold, and nothing that botbox did not buy.": SOLD_ONCE,
+    "A position is flat, or protected by a stop on the exchange that botbox has read back.": PROTECTED,
+    "The books equal the exchange's executions, to the last digit.": BOOKS_EQUAL,
+    "Every command tells the truth with its exit code.": TRUE_CODES,
+    "A brake holds at the moment when the entry is saved.": BRAKED,
+    "No command sees or moves another account.": OWN_ACCOUNT,
+    "An edit of the log or of the fills shows.": EDITS_SHOW,
+    "No secret is shown.": SECRETS_KEPT,
+}
+
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for group in PROMISES.values() for mutant in group)

@@ -1,0 +1,32 @@
+"""Short names for the modules that are broken and for the tests that notice."""
+
+SEND, SETTLE, PROTECT, LEAVE = (f"services/{name}.py" for name in ("send", "settle", "protect", "leave"))
+ATTEND, BOOK, LEASE, EXECUTE = (f"services/{name}.py" for name in ("attend", "book", "lease", "execute"))
+LATE, OUTSIDE, MARGIN, PLAN = (f"services/{name}.py" for name in ("late_fills", "outside", "margin", "plan"))
+ADOPT, BRAKES, RECONCILE, AUDIT = (
+    f"services/{name}.py" for name in ("adopt_stop", "brakes", "reconcile", "audit")
+)
+BYBIT, CODES, SESSION = (f"exchange/{name}.py" for name in ("bybit", "codes", "session"))
+SQL_BOOKS = "storage/books.py"
+FIRST_TABLES = "storage/migrations/versions/0001_first_tables.py"
+TRADE, PNL = "domain/trade.py", "domain/pnl.py"
+
+_SERVICES = "tests/unit/services/test_"
+T_ENTRY, T_STOP, T_EXIT = (f"{_SERVICES}{name}.py" for name in ("settle_entry", "protect_stop", "leave_exit"))
+T_RACES, T_LIFE, T_VIEWS = (f"{_SERVICES}{name}.py" for name in ("races", "trade_life", "look_ups"))
+T_INTENT, T_OWNER, T_SHORTS = (
+    f"{_SERVICES}{name}.py" for name in ("intent_checks", "owners_coins", "shorts")
+)
+T_LATE, T_FEES, T_STUCK = (
+    f"{_SERVICES}{name}.py" for name in ("late_entry_fill", "settle_fees", "stuck_exit")
+)
+T_BACKUP, T_APPLY, T_VANISHED = (
+    f"{_SERVICES}{name}.py" for name in ("restored_backup", "reconcile_apply", "vanished_stop")
+)
+T_BRAKES, T_ADOPT = f"{_SERVICES}brakes.py", f"{_SERVICES}adopt_stop.py"
+T_BYBIT, T_CODES, T_SESSION = (
+    f"tests/unit/exchange/test_{name}.py" for name in ("bybit", "codes", "session")
+)
+T_BOOKS, T_CHAIN, T_LEASES = (f"tests/storage/test_{name}.py" for name in ("books", "log_chain", "leases"))
+T_LIVE, T_CONSOLE = "tests/unit/cli/test_real_money.py", "tests/unit/cli/test_console.py"
+T_ERRORS = "tests/unit/test_errors.py"
