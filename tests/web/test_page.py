@@ -211,8 +211,12 @@ def test_two_pages_approving_at_once_are_one_order(open_page: OpenPage, served: 
     for page in pages:
         page.evaluate("document.querySelector('dialog form').requestSubmit()")
 
+    answered = (
+        "!document.querySelector('dialog').open || document.querySelector('dialog .problem:not([hidden])')"
+    )
     for page in pages:
         page.locator("#open [data-trade='1']").wait_for()
+        page.wait_for_function(answered)
     assert len(botbox("trades", "--json").document["trades"]) == 1
     told = [page.locator("dialog .problem").is_visible() for page in pages]
     assert sorted(told) == [False, True]
