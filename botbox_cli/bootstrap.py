@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from botbox_cli.config import SECRET_NAMES, Market, Settings, data_dir
+from botbox_cli.config import SECRET_NAMES, Settings, data_dir
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.candle import DAY_MS
 from botbox_cli.domain.hours import quiet_hours
@@ -28,6 +28,7 @@ from botbox_cli.domain.number import plain
 from botbox_cli.errors import ConfigError, StorageError, UsageError
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.settings_log import note_settings
+from botbox_cli.setting_types import Market
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter

@@ -90,7 +90,7 @@ def record_pass(
 
 
 def _days_kept(wiring: Wiring) -> Callable[[str], int | None]:
-    from botbox_cli.config import retention_days
+    from botbox_cli.setting_types import retention_days
 
     return lambda interval: retention_days(wiring.settings.candle_retention, interval)
 

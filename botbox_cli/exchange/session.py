@@ -126,7 +126,7 @@ def open_session(access: Access, clock: Clock) -> PerThread:
 def make_http(access: Access, clock: Clock) -> HTTP:
     """Return a pybit session for one thread."""
     with _making:
-        from requests.adapters import HTTPAdapter  # Here, so that no two threads import it at once.
+        from botbox_cli.exchange.carrier import Carrier  # Here, so that no two threads import it at once.
 
         http = _http_class()(
             testnet=access.mode is Mode.TESTNET,
@@ -150,7 +150,7 @@ def make_http(access: Access, clock: Clock) -> HTTP:
     client.max_redirects = 0
     if access.adapter is not None or is_loopback(http.endpoint):
         client.trust_env = False  # No proxy of the environment stands between.
-    carrier = access.adapter or HTTPAdapter(pool_connections=10, pool_maxsize=10, max_retries=0)
+    carrier = access.adapter or Carrier(pool_connections=10, pool_maxsize=10, max_retries=0)
     client.mount("https://", carrier)
     client.mount("http://", carrier)
     return http

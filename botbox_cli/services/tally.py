@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from botbox_cli.domain.account import Account
-from botbox_cli.ports import Books, Store
+from botbox_cli.ports import Books, Exchange, Store
 
 ERRORS, LATENCY = "errors_by_code", "tick_to_request"
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -29,6 +30,20 @@ class Latency:
         """Count one."""
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
+
+
+class FirstRequest:
+    """Stands before an exchange and notes when it is first asked for anything."""
+
+    def __init__(self, exchange: Exchange, ticks: Callable[[], float]) -> None:
+        self._exchange, self._ticks = exchange, ticks
+        self.at: float | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._exchange, name)
+        if self.at is None and callable(found) and name != "order_request":  # which sends nothing
+            self.at = self._ticks()
+        return found
 
 
 def count_errors(store: Store, account: Account, codes: Iterable[str]) -> None:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 from botbox_cli.domain.candle import INTERVALS
 from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.order import OrderReport
 from botbox_cli.errors import BotboxError, ConfigError, ExchangeUnavailable, StorageError
-from botbox_cli.ports import CandleClosed, Holder, News, OrderNews, Price, Stream, StreamState
+from botbox_cli.ports import CandleClosed, Exchange, Holder, News, OrderNews, Price, Stream, StreamState
 from botbox_cli.services.attend import Snapshot
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.invalidate import Invalidated, invalidate
 from botbox_cli.services.jobs import job
-from botbox_cli.services.lease import LEASE_TTL_S
 from botbox_cli.services.monitor import MonitorResult, attend_trade, monitor
+from botbox_cli.services.tally import FirstRequest, Latency, add_latency, count_errors
 from botbox_cli.services.watch_clerk import Clerk
 from botbox_cli.services.watch_events import (
     Acted,
@@ -32,19 +33,20 @@ from botbox_cli.services.watch_events import (
     Event,
     Leading,
     Passed,
-    Polling,
     SetupClosed,
     Standby,
     TradeMoved,
 )
 from botbox_cli.services.watch_harvest import Harvester
 from botbox_cli.services.watch_health import DATABASE, EXCHANGE, Health
+from botbox_cli.services.watch_polls import STREAM_PATIENCE_S, Polls
 from botbox_cli.services.watch_silence import Silence
 from botbox_cli.services.watch_trades import BUSY_RETRY_S, OpenTrades, Watched, quote_for, symbols_of_setups
 
 PULSE_S = 1.0
 """How often the lease, the log and the clock are looked at."""
-RENEW_S = 4.0
+LEAD_TTL_S, RENEW_S = 12.0, 4.0
+"""The lead of a machine that has died moves within 15 s: its life, a pulse, and clocks that differ by up to 2 s."""
 POLL_S = 3.0
 """Between two polled prices, while none stream."""
 WARM_S = 20.0
@@ -56,8 +58,8 @@ RETRY_S = 5.0
 NEWS_PASS_S = 0.3
 PASS_GAP_S = 2.0
 """Between two passes that news have asked for."""
-STREAM_PATIENCE_S = 5.0
-"""A stream may take so long to come up before prices are polled."""
+PASS_RETRY_S = 10.0
+"""After a pass that did not reach the exchange or the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,6 @@ class Watch:
         self.prices: dict[str, Price] = {}
         self.trades = OpenTrades()
         self.is_leading = False
-        self.is_polling = False
         self._pass_desk, self._quote_desk = hand(), hand()
         self._clerk, self._stream, self._ticks, self._sight, self._tell = clerk, stream, ticks, sight, tell
         self.health = Health(tell)
@@ -108,25 +109,28 @@ class Watch:
         self._candles = Harvester(
             hand(), clerk, ticks, sight.symbols, codes, sight.scan_timeframe, self.health, tell
         )
-        self._followed: set[str] = set()
         self._alive: dict[str, OrderReport] = {}
         self._busy: set[str] = set()
         self._up: dict[str, bool] = {}
         self._streams = not isinstance(stream, Silence)
+        self._polls = Polls(ticks, tell, streams=self._streams)
         self._other: Holder | None = None
         self._due: dict[str, float] = {}
-        self._last_pass = self._last_request = ticks()
+        self._last_pass = self._last_request = self._taken = ticks()
+        self._latency = Latency()
         self._stopped = False
         self._began = ticks()
 
     def run(self) -> None:
         """Work until `stop`. Raises ConfigError for a wrong setting or key; nothing else of botbox's ends it."""
         self._stream.follow(self._sight.symbols, self._intervals)
-        self._followed.update(self._sight.symbols)
+        self._polls.follow(self._sight.symbols)
         try:
             while not self._stopped:
                 self._pulse()
-                self._take(self._stream.news(self._wait_s()))
+                news = self._stream.news(self._wait_s())
+                self._taken = self._ticks()
+                self._take(news)
                 self._clerk.collect()
                 self._do_due()
         finally:
@@ -152,7 +156,7 @@ class Watch:
 
     def _wait_s(self) -> float:
         """Return how long the loop may wait for news; what a busy lane is due for has to wait for its end."""
-        lanes = {"pass": self.is_leading, "quotes": self.is_polling}
+        lanes = {"pass": self.is_leading, "quotes": bool(self._polls.symbols)}
         names = ["pulse", *(n for n, is_on in lanes.items() if is_on and not self._clerk.is_busy(n))]
         waits = [self._due[name] - self._ticks() for name in names if name in self._due]
         if self.is_leading:
@@ -171,11 +175,11 @@ class Watch:
             self.health.failed(e)
             return
         self.health.works(DATABASE)
-        self._judge_stream()
+        self._polls.judge(self.trades.symbols)
 
     def _keep_lead(self) -> None:
         """Take or renew the lease of this account's watch."""
-        other = self.desk.store.take_lease(self._lease, self.desk.holder, self.desk.clock.now(), LEASE_TTL_S)
+        other = self.desk.store.take_lease(self._lease, self.desk.holder, self.desk.clock.now(), LEAD_TTL_S)
         if other is None and not self.is_leading:
             self.is_leading = True
             self._tell(Leading(self._other))
@@ -207,10 +211,10 @@ class Watch:
             if moved is None:
                 return
             wanted = self.trades.symbols | symbols_of_setups(books)
-        new = sorted(wanted - self._followed)
+        new = sorted(wanted - self._polls.followed)
         if new:
             self._stream.follow(new, [])
-            self._followed.update(new)
+            self._polls.follow(new)
         for trade in moved:
             if trade.id not in mine:
                 self._tell(TradeMoved(trade))
@@ -231,6 +235,7 @@ class Watch:
                 self._soon_pass()
             else:
                 self._state(item)
+        self._polls.heard(prices.keys())
         self._take_prices(prices)
 
     def _take_prices(self, prices: dict[str, Price]) -> None:
@@ -248,28 +253,15 @@ class Watch:
         if self._up.get(state.channel, False) != state.is_up or state.channel not in self._up:
             self._tell(Connection(state.channel, state.is_up, state.detail))
         self._up[state.channel] = state.is_up
+        if state.channel == "public":
+            self._polls.state(state)
+            self._polls.judge(self.trades.symbols)
         if state.is_up:
             # Nothing is replayed: what happened meanwhile is asked for.
             self._alive.clear()
             self._soon_pass()
             if state.channel == "public":
                 self._candles.catch_up_soon()
-        self._judge_stream()
-
-    def _judge_stream(self) -> None:
-        """Poll while no prices stream, and stop when they do again."""
-        is_up = self._up.get("public", False)
-        if is_up and self.is_polling:
-            self.is_polling = False
-            self._tell(Polling(is_on=False, why="prices stream again"))
-        elif not is_up and not self.is_polling and (self._is_given_up_on or "public" in self._up):
-            self.is_polling = True
-            why = "the public stream is down" if self._streams else "nothing streams here"
-            self._tell(Polling(is_on=True, why=why))
-
-    @property
-    def _is_given_up_on(self) -> bool:
-        return not self._streams or self._ticks() - self._began > STREAM_PATIENCE_S
 
     # -- acting on a price
 
@@ -293,10 +285,14 @@ class Watch:
         snapshot = Snapshot(self._alive, (), {trade.symbol: quote_for(trade, price)})
         error: BotboxError | None = None
         result = MonitorResult()
+        timed = FirstRequest(self.desk.exchange, self._ticks)
         try:
-            result = attend_trade(self.desk, trade, snapshot, budget_s=ACT_BUDGET_S)
+            desk = replace(self.desk, exchange=cast("Exchange", timed))
+            result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)
         except BotboxError as e:
             error = e
+        if timed.at is not None:
+            self._latency.observe(timed.at - self._taken)
         if any(a.action == "busy" for a in result.trades):
             watched.rest_while_busy(self._ticks())
             self._busy.add(trade.symbol)
@@ -322,12 +318,12 @@ class Watch:
     # -- what is due
 
     def _do_due(self) -> None:
-        if self.is_polling and not self._clerk.is_busy("quotes") and self._is_due("quotes", POLL_S):
+        if self._polls.symbols and not self._clerk.is_busy("quotes") and self._is_due("quotes", POLL_S):
             self._ask_quotes()
         if self.is_leading:
             self._try_busy()
             self._due_pass()
-            self._candles.do_due(is_polling=self.is_polling)
+            self._candles.do_due(is_polling=self._polls.is_of_all)
             self._keep_warm()
 
     def _soon_pass(self) -> None:
@@ -338,7 +334,8 @@ class Watch:
         if self._clerk.is_busy("pass") or not self._is_due("pass", self._sight.interval_s):
             return
         self._last_pass = self._ticks()
-        self._clerk.ask("pass", partial(_pass, self._pass_desk), self._passed, self._failed)
+        observed, self._latency = self._latency, Latency()
+        self._clerk.ask("pass", partial(_pass, self._pass_desk, observed), self._passed, self._pass_failed)
 
     def _passed(self, done: Round) -> None:
         result = done.passed
@@ -348,6 +345,10 @@ class Watch:
             self.health.works(EXCHANGE)
         if not result.errors:
             self.health.works("monitor")
+        if any(a.action == "busy" for a in result.trades):
+            self._soon("pass", PASS_GAP_S)  # Its holder may be dead, and the position naked.
+        if not is_reached:
+            self._soon("pass", PASS_RETRY_S)
         self._tell_pass(result)
         for setup in done.invalidated:
             self._tell(SetupClosed(setup.id, setup.reason))
@@ -370,11 +371,15 @@ class Watch:
         except BotboxError as e:
             self.health.failed(e)
 
+    def _pass_failed(self, error: BotboxError) -> None:
+        self._soon("pass", PASS_RETRY_S)
+        self._failed(error)
+
     def _failed(self, error: BotboxError) -> None:
         self.health.failed(error)
 
     def _ask_quotes(self) -> None:
-        symbols = sorted(self._followed)
+        symbols = sorted(self._polls.symbols)
         self._clerk.ask(
             "quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, self._failed
         )
@@ -403,11 +408,18 @@ def _newer(a: Price, b: Price) -> Price:
     return b if b.at >= a.at else a
 
 
-def _pass(desk: Desk) -> Round:
-    """Look after all trades and close stale setups; a scheduled pass, on record as cron's."""
+def _pass(desk: Desk, observed: Latency) -> Round:
+    """Look after all trades and close stale setups; a scheduled pass, on record as cron's.
+
+    What was observed since the last one goes to the account's histogram, the codes of errors to its count.
+    """
     name = f"monitor:{desk.account.id}"
     with job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
         result = monitor(desk)
         current.ok = not result.errors
         current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
+    with suppress(BotboxError):
+        if any(observed.counts):
+            add_latency(desk.store, desk.account, observed)
+        count_errors(desk.store, desk.account, [e.error.code for e in result.errors])
     return Round(result, invalidate(desk.store, desk.candles, desk.account, desk.exchange, desk.clock))

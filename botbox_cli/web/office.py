@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from botbox_cli import bootstrap
 from botbox_cli.bootstrap import Wiring
+from botbox_cli.documents import iso
 from botbox_cli.domain.account import Mode
 from botbox_cli.errors import UsageError
 from botbox_cli.ports import Clock, WebStore
@@ -171,8 +172,10 @@ class Office:
     # -- what a card said, so that a decision is stored with it
 
     def note_shown(self, visit: Visit, setup_id: int, facts: dict[str, Any]) -> None:
-        """Remember what this visitor was shown of a setup."""
-        self.shown[visit.digest, setup_id] = facts
+        """Remember what this person was shown of a setup, and when. (Programs are not told apart.)"""
+        if not visit.digest:
+            return
+        self.shown[visit.digest, setup_id] = {**facts, "shown_at": iso(self.desk.clock.now())}
         while len(self.shown) > REMEMBERED:
             self.shown.popitem(last=False)
 

@@ -54,7 +54,9 @@ class Place:
         if found is None:
             return False
         name = found[1] or found[2]
-        return name in LOOPBACK_NAMES or name in self.names or name == self.host.lower()
+        return (
+            name in LOOPBACK_NAMES or name in self.names or (name == self.host.lower() and not is_any(name))
+        )
 
 
 def checked_place(

@@ -97,18 +97,19 @@ def test_service_has_only_the_rights_that_it_needs(name: str) -> None:
 
 
 def test_services_run_commands_and_settings_of_this_version() -> None:
-    assert set(OURS) == {"setup", "watch", "serve"}
+    assert set(OURS) == {"setup", "watch", "record", "serve"}
     for service in OURS.values():
-        # `watch` comes with the desk.
-        assert service["command"][0] in {*COMMANDS, "watch"}
+        assert service["command"][0] in COMMANDS
         botbox_names = {n for n in service["environment"] if n.startswith("BOTBOX_")} - {"BOTBOX_ENV_FILE"}
         assert botbox_names <= set(NAMES)
 
 
-def test_options_of_the_served_page_exist() -> None:
-    known = {option for p in dict(pages.commands())["serve"].params for option in p.opts}
+@pytest.mark.parametrize("service", OURS)
+def test_options_of_a_service_exist(service: str) -> None:
+    name, *words = OURS[service]["command"]
+    known = {option for p in dict(pages.commands())[name].params for option in p.opts}
 
-    assert {word for word in OURS["serve"]["command"] if word.startswith("--")} <= known
+    assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_every_service_is_checked_and_waits_for_the_database() -> None:

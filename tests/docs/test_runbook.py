@@ -18,7 +18,9 @@ TEXT = (pages.ROOT / "docs" / "runbook.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", TEXT, flags=re.MULTILINE | re.DOTALL))
 TYPED = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()] + INLINE
-OURS = sorted({found for text in TYPED for found in re.findall(r"(?:^|exec watch )(botbox [a-z].*)", text)})
+OURS = sorted(
+    {found for text in TYPED for found in re.findall(r"(?:^|exec (?:-T )?watch )(botbox [a-z].*)", text)}
+)
 SETTINGS_OF_COMPOSE = {"BOTBOX_NAME", "BOTBOX_UID"}
 
 
@@ -83,5 +85,5 @@ def test_exit_codes_are_those_of_the_contract() -> None:
 def test_services_of_the_compose_file_are_there() -> None:
     compose = (pages.ROOT / "compose.yaml").read_text("utf-8")
 
-    for name in re.findall(r"docker compose (?:run --rm|exec) (\w+)", TEXT):
+    for name in re.findall(r"docker compose (?:run --rm|exec(?: -T)?) (\w+)", TEXT):
         assert f"\n  {name}:\n" in compose

@@ -31,7 +31,7 @@ FEES_APART = Decimal("1.01")
 
 def entries_sent(steps: Sequence[str]) -> list[str]:
     """Return the link ids of the entries that a process sent, from its steps."""
-    asked = (step.removeprefix("ask place_order ") for step in steps if step.startswith("ask place_order "))
+    asked = [step.split()[-1] for step in steps if "-entry" in step and step.startswith("ask place_order ")]
     return [link for link in asked if (name := name_of(link)) is not None and name.role == "entry"]
 
 
@@ -142,7 +142,10 @@ def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
 
 def _too_small(case: Case, trade: Trade) -> Decimal:
     """Return what an ended short still owes because the exchange takes no order that would buy it back."""
-    held, rules = max(ZERO, true_position(case, trade).held), case.truth.rules[trade.symbol]
+    held = max(ZERO, true_position(case, trade).held)
+    if not held:
+        return ZERO
+    rules = case.truth.rules[trade.symbol]
     # By the last price then, which the one at the end of the day may differ from.
     is_small = held < rules.min_qty or held * case.truth.last[trade.symbol] < rules.min_amount * 2
     return held if is_small else ZERO

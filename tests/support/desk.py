@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
+from difflib import unified_diff
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -26,6 +27,7 @@ from tests.support.watching import HeldStream, InlineClerk
 from tests.support.world import World
 
 PATIENCE_S = 60.0
+SETTLE_S = 5.0
 SNAPSHOTS = Path(__file__).parents[1] / "fixtures" / "screens"
 HOURS = 150
 
@@ -103,6 +105,23 @@ class DeskTest:
     async def shows(self, pilot: Pilot[int], *texts: str) -> None:
         await self.until(pilot, lambda: all(text in self.text for text in texts))
 
+    async def looks_like(self, pilot: Pilot[int], name: str, *, dialog: bool = False) -> None:
+        """Wait until the screen, or the dialog over it, is the one on file: columns find their widths step by step."""
+        ends_at = time.monotonic() + (SETTLE_S if os.environ.get("UPDATE_SCREENS") else PATIENCE_S)
+        while True:
+            difference = _difference(name, self.dialog if dialog else self.text)
+            if time.monotonic() > ends_at or (not difference and not os.environ.get("UPDATE_SCREENS")):
+                assert not difference, difference
+                return
+            await pilot.pause(0.05)
+
+    @property
+    def dialog(self) -> str:
+        """The dialog on top, without what is behind it."""
+        box = self.app.screen.query_one(".dialog").region
+        rows = self.text.splitlines()[box.y : box.bottom]
+        return "\n".join(row[box.x : box.right].rstrip() for row in rows)
+
     @property
     def text(self) -> str:
         """The screen, line by line, without the spaces at their ends."""
@@ -110,10 +129,11 @@ class DeskTest:
         return "\n".join(strip.text.rstrip() for strip in strips)
 
 
-def check_screen(name: str, text: str) -> None:
-    """Compare a screen with the one on file; UPDATE_SCREENS=1 writes it anew."""
+def _difference(name: str, text: str) -> str:
+    """Return how a screen differs from the one on file, "" if it does not; UPDATE_SCREENS=1 writes it anew."""
     file = SNAPSHOTS / f"{name}.txt"
     if os.environ.get("UPDATE_SCREENS"):
         SNAPSHOTS.mkdir(exist_ok=True)
         file.write_text(text + "\n", encoding="utf-8")
-    assert text + "\n" == file.read_text(encoding="utf-8")
+    wanted = file.read_text(encoding="utf-8")
+    return "\n".join(unified_diff(wanted.splitlines(), text.splitlines(), lineterm=""))

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from botbox_cli import config
-from botbox_cli.config import Market, Settings
+from botbox_cli.config import Settings
 from botbox_cli.domain.account import Mode
 from botbox_cli.errors import ConfigError
+from botbox_cli.setting_types import Market
 
 SECRET = "marked-secret-7f3a"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from botbox_cli import config
 from botbox_cli.config import Settings
+from tests.support.chromium import a_browser, missing_for_chromium
 from tests.support.cli import botbox
 from tests.support.web import Served, Visitor, a_server
 
@@ -68,6 +71,15 @@ def served(settings: Settings) -> Iterator[Served]:
 def visitor(served: Served) -> Iterator[Visitor]:
     with served.visitor() as visitor:
         yield visitor
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless browser. No longer than one module: while it lives, nothing else in this process may use asyncio."""
+    if reason := missing_for_chromium():
+        (pytest.fail if "REQUIRE_CHROMIUM" in os.environ else pytest.skip)(reason)
+    with a_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.server import Sandbox
 from botbox_cli.exchange.paper.store import MemoryBooks
-from tests.support.chromium import SHOTS, a_browser, missing_for_chromium
+from tests.support.chromium import SHOTS
 from tests.support.cli import botbox
 from tests.support.web import a_server
 
@@ -101,11 +101,10 @@ def test_no_answer_shows_the_key(bank: Sandbox) -> None:
     assert not [t for t in texts if who.api_secret in t or who.api_key in t]
 
 
-def test_page_is_red_and_asks_for_the_symbol(bank: Sandbox) -> None:
-    if reason := missing_for_chromium():
-        (pytest.fail if "REQUIRE_CHROMIUM" in os.environ else pytest.skip)(reason)
-    with a_server(config.load(None)) as served, a_browser() as browser:
-        page = browser.new_page(viewport={"width": 390, "height": 844})
+def test_page_is_red_and_asks_for_the_symbol(bank: Sandbox, browser: Any) -> None:
+    with a_server(config.load(None)) as served, closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.set_viewport_size({"width": 390, "height": 844})
         page.goto(served.url)
         page.get_by_label("Login token").fill(served.token)
         page.get_by_role("button", name="Log in").click()

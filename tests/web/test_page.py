@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.chromium import SHOTS, a_browser, missing_for_chromium
+from tests.support.chromium import SHOTS
 from tests.support.cli import botbox
 from tests.support.web import Served
 from tests.web.conftest import BY_HAND, FOUND
@@ -17,14 +16,6 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WIDTHS = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 OpenPage = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if reason := missing_for_chromium():
-        (pytest.fail if "REQUIRE_CHROMIUM" in os.environ else pytest.skip)(reason)
-    with a_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -145,6 +136,8 @@ def test_keyboard_alone_is_enough(open_page: OpenPage, served: Served) -> None:
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
     page.locator("[data-trade='1']").wait_for()
+    page.wait_for_selector("dialog:not([open])", state="attached")
+    page.wait_for_selector(f"html[data-drawn='{BY_HAND}']")
 
     page.keyboard.press("r")
     page.wait_for_selector("dialog[open] #field-0:focus")
@@ -218,8 +211,12 @@ def test_two_pages_approving_at_once_are_one_order(open_page: OpenPage, served: 
     for page in pages:
         page.evaluate("document.querySelector('dialog form').requestSubmit()")
 
+    answered = (
+        "!document.querySelector('dialog').open || document.querySelector('dialog .problem:not([hidden])')"
+    )
     for page in pages:
         page.locator("#open [data-trade='1']").wait_for()
+        page.wait_for_function(answered)
     assert len(botbox("trades", "--json").document["trades"]) == 1
     told = [page.locator("dialog .problem").is_visible() for page in pages]
     assert sorted(told) == [False, True]

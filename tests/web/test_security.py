@@ -263,7 +263,16 @@ def test_no_other_site_is_ever_allowed_to_read(person: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1", "127.0.0.2"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:80",
+        "",
+        "[::1",
+        "127.0.0.2",
+        "0.0.0.0",
+    ],
 )
 def test_forged_host_is_refused(host: str, served: Served) -> None:
     """A name that was made to point here (DNS rebinding) carries another site's scripts."""

@@ -9,6 +9,7 @@ import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile, Yes, checked_id
 from botbox_cli.cli.session import Session, begin
+from botbox_cli.cli.unbroken import unbroken
 
 if TYPE_CHECKING:
     from botbox_cli.services.close import CloseOutcome
@@ -67,7 +68,8 @@ def _ask(session: Session, desk: Desk, number: int | None) -> None:
 def _close_one(session: Session, desk: Desk, number: int, reason: str) -> int:
     from botbox_cli.services.close import close as close_trade
 
-    outcome = close_trade(desk, number, reason=reason)
+    with unbroken(session.console):
+        outcome = close_trade(desk, number, reason=reason)
     if session.console.as_json:
         session.console.document(_document(outcome))
     else:
@@ -80,7 +82,8 @@ def close_everything(session: Session, desk: Desk, reason: str, more: Mapping[st
     from botbox_cli.errors import gravest
     from botbox_cli.services.flatten import flatten
 
-    results = flatten(desk, reason=reason)
+    with unbroken(session.console):
+        results = flatten(desk, reason=reason)
     if session.console.as_json:
         session.console.document({**(more or {}), "results": [_document(r) for r in results]})
     else:

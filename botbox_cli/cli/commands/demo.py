@@ -71,8 +71,9 @@ def _throw_away(start: datetime) -> Iterator[Wiring]:
     from pydantic import SecretStr
 
     from botbox_cli import bootstrap
-    from botbox_cli.config import Market, Settings
+    from botbox_cli.config import Settings
     from botbox_cli.domain.account import Mode
+    from botbox_cli.setting_types import Market
 
     with tempfile.TemporaryDirectory(prefix="botbox-demo-") as folder:
         url = f"sqlite:///{Path(folder) / 'botbox.sqlite'}"

@@ -8,6 +8,7 @@ import typer
 
 from botbox_cli.cli.options import AcceptPrice, AsJson, EnvFile, Yes, checked_id
 from botbox_cli.cli.session import Session, begin
+from botbox_cli.cli.unbroken import unbroken
 from botbox_cli.errors import BotboxError, UsageError, gravest
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def trade_setup(
             plan = service.plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
             ask(session, entry_lines(session, plan))
         shown = _evidence(session, desk, setup_id) if approve else None
-        outcome = service.execute(
-            desk, setup_id, accept_price=accept_price, approve=approve, note=note, shown=shown
-        )
+        with unbroken(session.console):
+            outcome = service.execute(
+                desk, setup_id, accept_price=accept_price, approve=approve, note=note, shown=shown
+            )
     if session.console.as_json:
         session.console.document(_document(outcome))
     else:
@@ -93,7 +95,8 @@ def _trade_approved(session: Session, *, yes: bool) -> int:
             lines = _planned(session, desk)
             if lines:
                 ask(session, lines)
-        results = execute_approved(desk)
+        with unbroken(session.console):
+            results = execute_approved(desk)
         documents = [_document(r) if isinstance(r, Outcome) else _refusal(desk, *r) for r in results]
     if session.console.as_json:
         session.console.document({"results": documents})

@@ -54,8 +54,8 @@ def forward(
 
 
 def _refuse_real_time(settings: Settings) -> None:
-    from botbox_cli.config import Market
     from botbox_cli.domain.account import Mode
+    from botbox_cli.setting_types import Market
 
     if settings.mode is not Mode.PAPER or settings.market is not Market.REPLAY:
         market = f" with BOTBOX_MARKET={settings.market}" if settings.mode is Mode.PAPER else ""

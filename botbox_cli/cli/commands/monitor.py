@@ -8,6 +8,7 @@ from botbox_cli.cli.options import AsJson, EnvFile
 from botbox_cli.cli.postman import post_of
 from botbox_cli.cli.repeat import Interval, Once, repeat
 from botbox_cli.cli.session import begin
+from botbox_cli.cli.unbroken import unbroken
 
 
 def monitor(
@@ -30,12 +31,15 @@ def monitor(
     with session.wired(moves_money=True) as wiring, post_of(session, wiring) as tell:
 
         def one_pass() -> int:
-            done = monitor_pass(wiring)
+            with unbroken(session.console) as held:
+                done = monitor_pass(wiring)
             if as_json:
                 session.console.document(done.document)
             else:
                 monitor_report(session.console, done.result)
             tell(done.errors, done.result.checked > 0)
+            if held.is_asked and not once:
+                raise KeyboardInterrupt
             return done.exit_code
 
         return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)

@@ -12,6 +12,7 @@ from botbox_cli.cli.options import AsJson, EnvFile
 from botbox_cli.cli.postman import Tell, post_of
 from botbox_cli.cli.repeat import Interval, Once, repeat
 from botbox_cli.cli.session import Session, begin
+from botbox_cli.cli.unbroken import unbroken
 from botbox_cli.documents import Document, error_document
 from botbox_cli.errors import BotboxError, gravest
 from botbox_cli.services.jobs import AlreadyRunning, job
@@ -63,10 +64,17 @@ def _all_three(session: Session, wiring: Wiring, tell: Tell) -> int:
         with progress_of(console) as progress:
             return passes.record_pass(wiring, settings.symbols, settings.timeframes, None, progress)
 
+    def monitor() -> Done:
+        with unbroken(console) as held:
+            done = passes.monitor_pass(wiring)
+        if held.is_asked:
+            raise KeyboardInterrupt
+        return done
+
     parts: tuple[Part, ...] = (
         ("record", record, render.record_brief),
         ("scan", lambda: passes.scan_pass(wiring, settings.symbols, "60"), render.scan_brief),
-        ("monitor", lambda: passes.monitor_pass(wiring), render.monitor_brief),
+        ("monitor", monitor, render.monitor_brief),
     )
     documents: Document = {}
     errors: list[BotboxError] = []

@@ -34,7 +34,7 @@ def sandbox(
       botbox sandbox --port 8800 --market replay
     """
     from botbox_cli import bootstrap
-    from botbox_cli.config import Market
+    from botbox_cli.setting_types import Market
 
     session = begin(ctx, as_json, env_file)
     source = (

@@ -112,8 +112,8 @@ class DeskApp(App[int]):
 
     def on_mount(self) -> None:
         for table, columns in ((self.setups, rows.SETUP_COLUMNS), (self.trades, rows.TRADE_COLUMNS)):
-            for name in columns:
-                table.add_column(f"{name} ", key=name)
+            for name, width in columns.items():
+                table.add_column(name, key=name, width=width)
         self.query_one("#filter", Input).display = False
         self.query_one("#log", RichLog).can_focus = False
         self.setups.focus()

@@ -14,8 +14,13 @@ from botbox_cli.services.attend import target_of
 from botbox_cli.services.plan import drift_in_r
 from botbox_cli.services.trades import TradeView
 
-SETUP_COLUMNS = ("id", "symbol", "side", "tf", "entry", "drift", "left", "status")
-TRADE_COLUMNS = ("id", "symbol", "side", "price", "P&L", "R", "to stop", "to target")
+SETUP_COLUMNS = {
+    "id": 4, "symbol": 11, "side": 6, "tf": 5, "entry": 11, "drift": 8, "left": 8, "status": 9
+}  # fmt: skip
+TRADE_COLUMNS = {
+    "id": 3, "symbol": 10, "side": 6, "price": 9, "P&L": 8, "R": 7, "to stop": 14, "to target": 13
+}  # fmt: skip
+"""Names and widths: they stay where they are while prices move."""
 
 
 def setup_cells(setup: Setup, price: Price | None, now: datetime) -> tuple[str, ...]:

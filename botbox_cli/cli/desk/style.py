@@ -10,7 +10,7 @@ CSS = """
 .mode-live { background: red; color: white; text-style: bold reverse; }
 #body { height: 1fr; }
 #lists { width: 1fr; }
-.-wide #lists { width: 68; }
+.-wide #lists { width: 71; }
 #detail { width: 1fr; padding: 0 1; border-left: solid $primary; }
 .-narrow #detail { display: none; }
 .title { height: 1; text-style: bold; background: $panel; padding: 0 1; }

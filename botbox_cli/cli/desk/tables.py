@@ -19,7 +19,6 @@ def chosen_in(table: Table) -> tuple[str, int] | None:
 
 def fill(table: Table, wanted: Mapping[int, tuple[str, ...]]) -> None:
     """Make a table show these rows by id, touching only the cells that differ."""
-    wanted = {number: tuple(f"{cell} " for cell in cells) for number, cells in wanted.items()}
     present = [key.value for key in table.rows]
     if present != [str(number) for number in wanted]:
         row = table.cursor_row
@@ -32,4 +31,4 @@ def fill(table: Table, wanted: Mapping[int, tuple[str, ...]]) -> None:
     for number, cells in wanted.items():
         for column, cell in zip(table.columns, cells, strict=True):
             if table.get_cell(str(number), column) != cell:
-                table.update_cell(str(number), column, cell, update_width=True)
+                table.update_cell(str(number), column, cell)

@@ -160,10 +160,12 @@ class Trading:
 
     def _walk(self, after_ms: int, now_ms: int) -> None:
         """Let prices, delays and delistings happen to the open orders, in the order of their moments."""
-        for order in [each for each in self.account.open.values() if not self._instrument(each.symbol)]:
-            order.cancel_type = "CancelByAdmin"
-            self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
         symbols = {order.symbol for order in self.account.open.values()}
+        for symbol in [each for each in sorted(symbols) if self._instrument(each) is None]:
+            symbols.remove(symbol)
+            for order in [each for each in self.account.open.values() if each.symbol == symbol]:
+                order.cancel_type = "CancelByAdmin"
+                self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
         moves = {symbol: list(self._market.path(symbol, after_ms, now_ms)) for symbol in symbols}
         events = [
             event

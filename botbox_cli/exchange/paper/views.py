@@ -270,9 +270,10 @@ def whole(params: Mapping[str, Any], name: str) -> int | None:
     Raises:
         Refusal: 10001 when it is not a whole number.
     """
-    text = str(params.get(name, "") if params.get(name) is not None else "")
-    if not text:
+    value = params.get(name)
+    if value is None or value == "":
         return None
+    text = str(value)
     if not (text.isascii() and text.isdigit()):
         raise Refusal(10001, f"Request parameter error: {name}")
     return int(text)

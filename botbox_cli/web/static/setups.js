@@ -260,7 +260,7 @@ export function askApprove() {
       const done = await post(`/api/setups/${setup.id}/approve`, values);
       if (done.error) toast(`${done.error.message}${done.error.hint ? ` (${done.error.hint})` : ""}`, "bad");
       if (done.success) toast(`${setup.symbol}: trade ${done.tradeId} is open`, "good");
-      await state.changed();
+      state.changed();
     },
   });
 }
@@ -275,7 +275,7 @@ export function askReject() {
     act: async (values) => {
       await post(`/api/setups/${setup.id}/reject`, values);
       toast(`${setup.symbol}: setup ${setup.id} is rejected`);
-      await state.changed();
+      state.changed();
     },
   });
 }

@@ -60,7 +60,7 @@ export function askHalt() {
       act: async () => {
         await post("/api/resume");
         toast("New entries are allowed");
-        await state.changed();
+        state.changed();
       },
     });
     return;
@@ -74,7 +74,7 @@ export function askHalt() {
     act: async (values) => {
       await post("/api/halt", values);
       toast("New entries are halted");
-      await state.changed();
+      state.changed();
     },
   });
 }

@@ -134,7 +134,7 @@ function askClose(trade) {
       const done = await post(`/api/trades/${trade.id}/close`, values);
       if (done.error) toast(`${done.error.message}${done.error.hint ? ` (${done.error.hint})` : ""}`, "bad");
       if (done.success) toast(`${trade.symbol}: trade ${trade.id} is closed`, "good");
-      await state.changed();
+      state.changed();
     },
   });
 }

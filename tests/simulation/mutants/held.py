@@ -13,6 +13,7 @@ from tests.simulation.mutants.places import (
     SETTLE,
     T_ADOPT,
     T_APPLY,
+    T_CTRL_C,
     T_EXIT,
     T_LIFE,
     T_MOVED,
@@ -23,6 +24,7 @@ from tests.simulation.mutants.places import (
     T_VANISHED,
     T_VIEWS,
     TRADE,
+    UNBROKEN,
 )
 
 FORGOTTEN_BY_WORD = (
@@ -395,5 +397,18 @@ PROTECTED = (
             f"{T_MOVED}::test_wallet_that_lags_behind_a_fresh_entry_ends_nothing",
             f"{T_MOVED}::test_close_just_after_the_entry_sells_what_is_left_but_does_not_end_the_trade_yet",
         ),
+    ),
+    Mutant(
+        "ctrl-c-breaks-off",
+        "a Ctrl-C between a fill and its stop leaves the position without one",
+        (
+            Edit(
+                UNBROKEN,
+                "    before = signal.signal(signal.SIGINT, hold)\n",
+                "    before = signal.getsignal(signal.SIGINT)\n",
+            ),
+        ),
+        (f"{T_CTRL_C}::test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop",),
+        in_days=False,
     ),
 )

@@ -4,8 +4,9 @@ SEND, SETTLE, PROTECT, LEAVE = (f"services/{name}.py" for name in ("send", "sett
 ATTEND, BOOK, LEASE, EXECUTE = (f"services/{name}.py" for name in ("attend", "book", "lease", "execute"))
 LATE, OUTSIDE, MARGIN, PLAN = (f"services/{name}.py" for name in ("late_fills", "outside", "margin", "plan"))
 PAIR_RULES, DECLARE, LINKS = (f"services/{name}.py" for name in ("pair_rules", "declare_unfilled", "links"))
-WATCH, POST, LOGIN = (f"services/{name}.py" for name in ("watch", "post", "web_login"))
+WATCH, POLLS, POST, LOGIN = (f"services/{name}.py" for name in ("watch", "watch_polls", "post", "web_login"))
 GUARD, OFFICE, CHANNEL = "web/guard.py", "web/office.py", "notify/channel.py"
+UNBROKEN = "cli/unbroken.py"
 ADOPT, BRAKES, RECONCILE, AUDIT = (
     f"services/{name}.py" for name in ("adopt_stop", "brakes", "reconcile", "audit")
 )
@@ -31,7 +32,7 @@ T_PAIR, T_MOVED, T_DECLARE = (
 )
 T_LINKS, T_WATCH, T_POST = (f"{_SERVICES}{name}.py" for name in ("links", "watch", "post"))
 T_GUARD, T_ON_PAGE, T_SERVE = (f"tests/web/test_{name}.py" for name in ("security", "live", "serve"))
-T_CHANNEL = "tests/unit/notify/test_channel.py"
+T_CHANNEL, T_CTRL_C = "tests/unit/notify/test_channel.py", "tests/races/test_ctrl_c.py"
 T_BRAKES, T_ADOPT = f"{_SERVICES}brakes.py", f"{_SERVICES}adopt_stop.py"
 T_BYBIT, T_CODES, T_SESSION = (
     f"tests/unit/exchange/test_{name}.py" for name in ("bybit", "codes", "session")

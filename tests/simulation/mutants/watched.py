@@ -1,7 +1,7 @@
 """Mutants of "acted on once, by one watch" and of "what happens is told". The simulation neither streams nor tells."""
 
 from tests.simulation.mutants.mutant import Edit, Mutant
-from tests.simulation.mutants.places import POST, T_POST, T_WATCH, WATCH
+from tests.simulation.mutants.places import POLLS, POST, T_POST, T_WATCH, WATCH
 
 ACTED_ONCE = (
     Mutant(
@@ -94,12 +94,28 @@ ACTED_ONCE = (
         "while nothing streams nobody asks for prices",
         (
             Edit(
-                WATCH,
-                "            self.is_polling = True\n",
-                "            self.is_polling = False\n",
+                POLLS,
+                "        symbols = frozenset(self._heard) if is_of_all else self._mute(matters)\n",
+                "        symbols = frozenset() if is_of_all else self._mute(matters)\n",
             ),
         ),
         (f"{T_WATCH}::test_dead_stream_falls_back_to_polling_and_comes_back",),
+        in_days=False,
+    ),
+    Mutant(
+        "deaf-to-one-pair",
+        "a pair that falls silent while others stream is not polled",
+        (
+            Edit(
+                POLLS,
+                "        symbols = frozenset(self._heard) if is_of_all else self._mute(matters)\n",
+                "        symbols = frozenset(self._heard) if is_of_all else frozenset()\n",
+            ),
+        ),
+        (
+            f"{T_WATCH}::test_symbol_that_falls_silent_while_others_stream_is_polled",
+            f"{T_WATCH}::test_symbol_whose_subscription_is_refused_is_polled",
+        ),
         in_days=False,
     ),
 )

@@ -537,3 +537,39 @@ def test_only_the_newest_backups_are_kept(url: str, tmp_path: Path) -> None:
         "mine.sqlite",
     ]
     assert botbox("db", "backup", tmp_path / "x.sqlite", "--keep", 2).code == 2
+
+
+def test_backup_of_an_older_botbox_is_migrated(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alembic import command
+
+    from botbox_cli.storage.engine import Database
+    from botbox_cli.storage.migrate import alembic_config
+
+    before = trades()
+    botbox("db", "backup", tmp_path / "safe.sqlite")
+    with closing(Database(f"sqlite:///{tmp_path / 'safe.sqlite'}")) as old, old.writing() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'new.sqlite'}")
+
+    assert botbox("db", "restore", tmp_path / "safe.sqlite").code == 0
+
+    assert trades() == before
+    assert botbox("audit", "verify").code == 0
+
+
+def test_backup_of_a_newer_botbox_is_refused(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "safe.sqlite"
+    botbox("db", "backup", file)
+    with closing(sqlite3.connect(file)) as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        newer.commit()
+
+    ran = botbox("db", "restore", file, "--force")
+
+    assert ran.code == 9
+    assert "newer than this botbox knows" in ran.err
+    assert [status for status, _ in trades()] == ["OPEN", "CLOSED"]

@@ -12,7 +12,7 @@ from botbox_cli.domain.account import Mode
 from botbox_cli.domain.setup import SetupStatus
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.decide import reject
-from tests.support.desk import DeskTest, check_screen
+from tests.support.desk import DeskTest
 from tests.support.faults import Faults, broken
 from tests.support.verdict import only_trade, open_trade, orders_of, settle
 from tests.support.world import World, a_world
@@ -52,15 +52,15 @@ def test_screen(world: World, width: int, height: int) -> None:
     world.add_setup(symbol="ETHUSDT", approved=False, entry="2500", stop="2450", tp1="2600", tp2="2700")
     desk = DeskTest(world)
     desk.list_candles("ETHUSDT", 2480)
+    desk.price("60500", "60500.1")
+    desk.price("2499.5", "2500", "ETHUSDT")
 
     async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
         await drawn(desk, pilot)
-        desk.price("60500", "60500.1")
-        desk.price("2499.5", "2500", "ETHUSDT")
         await desk.shows(pilot, "60500", "+0.00R")
         if width >= 110:
             await desk.shows(pilot, "Setup 2: ETHUSDT", "target 2600")
-        check_screen(f"desk-{width}x{height}", desk.text)
+        await desk.looks_like(pilot, f"desk-{width}x{height}")
 
     desk.run(script, width=width, height=height)
 
@@ -74,7 +74,7 @@ def test_question_names_what_will_be_done(world: World, width: int, height: int)
         await desk.shows(pilot, "Setups waiting: 1")
         await pilot.press("a")
         await desk.shows(pilot, "Approve and trade setup 1", "stop 58000", "Yes")
-        check_screen(f"question-{width}x{height}", desk.text)
+        await desk.looks_like(pilot, f"question-{width}x{height}", dialog=True)
 
     DeskTest(world).run(script, width=width, height=height)
     assert orders_of(world) == []

@@ -14,9 +14,10 @@ from botbox_cli.domain.account import Account
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import ConfigError, StorageError
-from botbox_cli.ports import Books, Holder
+from botbox_cli.ports import Books, Holder, StreamState
 from botbox_cli.services import watch_events as e
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.tally import latency_of
 from tests.support.faults import Faults, broken, code
 from tests.support.verdict import only_trade, open_trade, orders_of, settle
 from tests.support.watching import Watching
@@ -54,11 +55,28 @@ def moves(watching: Watching, price: str, *, symbol: str = "BTCUSDT") -> Callabl
     return move
 
 
+def cancel_stop_by_hand(world: World) -> None:
+    link = orders_of(world, Role.STOP)[-1].order_link_id
+    world.session.cancel_order(category="spot", symbol="BTCUSDT", orderLinkId=link, orderFilter="tpslOrder")
+
+
 def exits(world: World) -> int:
     return len(orders_of(world, Role.EXIT))
 
 
 # -- prices
+
+
+def test_time_from_price_to_request_is_kept_for_the_metrics(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    watching.stream.at(CROSSES_AT, moves(watching, "62000"))
+
+    watching.run(20)
+
+    with world.store.read(world.desk.account) as books:
+        latency = latency_of(books)
+    assert sum(latency.counts) == 1
+    assert latency.sum_s < 0.5
 
 
 def test_price_that_crosses_the_target_acts_at_once(world: World, trade: Trade) -> None:
@@ -264,6 +282,31 @@ def test_watch_that_leads_keeps_the_lead(world: World) -> None:
     assert watching.events(e.Standby) == []
 
 
+def test_lead_of_a_machine_that_dies_moves_within_fifteen_seconds(world: World) -> None:
+    first, second = streaming(world, "first"), Watching(world, "second")
+    first.watch._give_up_lead = lambda: None  # type: ignore[method-assign]  # It dies.
+    first.run(30)
+    died_at = world.clock.now()
+    second.run(60)
+
+    taken = next(s for s, x in second.told if isinstance(x, e.Leading))
+    assert (second.stream.began - died_at).total_seconds() + taken <= 13.5
+
+
+def test_naked_position_of_a_machine_that_died_is_protected_as_soon_as_its_trade_is_free(
+    world: World, trade: Trade
+) -> None:
+    dead = Holder("elsewhere", 7, "then", "dead")
+    watching = streaming(world)
+    watching.stream.at(59, lambda: cancel_stop_by_hand(world))
+    watching.stream.at(59, lambda: world.store.take_lease(f"trade:{trade.id}", dead, world.clock.now(), 15))
+
+    watching.run(78)
+
+    assert any(x.action.action == "stop_armed" for x in watching.events(e.Acted))
+    assert settle(world) == []
+
+
 def test_watch_that_ends_gives_its_lead_back(world: World) -> None:
     streaming(world).run(5)
 
@@ -301,6 +344,8 @@ def test_socket_that_comes_up_again_is_followed_by_a_look_over_rest(world: World
 
 def test_dead_stream_falls_back_to_polling_and_comes_back(world: World, trade: Trade) -> None:
     watching = streaming(world)
+    for second in range(2, 20, 3):
+        watching.stream.at(second, moves(watching, "60000"))
     watching.stream.at(20, watching.stream.down)
     watching.stream.at(30, lambda: world.set_price("BTCUSDT", "62000"))
     watching.stream.at(60, watching.stream.up)
@@ -325,6 +370,50 @@ def test_stream_that_never_comes_up_is_given_up_on_after_a_while(world: World, t
     assert polling.is_on
     assert 5 <= at <= 7
     assert only_trade(world).status is TradeStatus.CLOSED
+
+
+def test_symbol_whose_subscription_is_refused_is_polled(world: World, trade: Trade) -> None:
+    watching = Watching(world)
+    up = StreamState("public", True, "refuses", world.clock.now(), ("BTCUSDT",))
+    watching.stream.at(0.5, lambda: watching.stream.push(up))
+    watching.stream.at(20, lambda: world.set_price("BTCUSDT", "62000"))
+
+    watching.run(30)
+
+    [(at, polling)] = [(s, x) for s, x in watching.told if isinstance(x, e.Polling)]
+    assert (polling.is_on, polling.why) == (True, "no prices stream of BTCUSDT")
+    assert at <= 5
+    assert only_trade(world).close_reason == "Take profit hit"
+    assert settle(world) == []
+
+
+def test_symbol_that_falls_silent_while_others_stream_is_polled(world: World, trade: Trade) -> None:
+    watching = streaming(world, symbols=("BTCUSDT", "ETHUSDT"))
+    for second in range(1, 60):
+        watching.stream.at(second, lambda: watching.stream.price("ETHUSDT", "2500"))
+    watching.stream.at(20, lambda: world.set_price("BTCUSDT", "62000"))
+    watching.stream.at(40, lambda: watching.stream.price("BTCUSDT", "60000"))
+
+    watching.run(45)
+
+    polled = [(s, x.is_on) for s, x in watching.told if isinstance(x, e.Polling)]
+    assert [is_on for _, is_on in polled] == [True, False]
+    assert polled[0][0] <= 13
+    acted = next(s for s, x in watching.told if isinstance(x, e.Acted))
+    assert acted <= 24
+    assert only_trade(world).close_reason == "Take profit hit"
+
+
+def test_pass_that_did_not_reach_the_exchange_comes_again_soon(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    faults = Faults(world)
+    watching.stream.at(55, lambda: cancel_stop_by_hand(world))
+    watching.stream.at(55, lambda: faults.on("get_open_orders", broken("refused"), times=10**6))
+    watching.stream.at(70, faults.clear)
+
+    watching.run(90)
+
+    assert any(x.action.action == "stop_armed" for x in watching.events(e.Acted))
 
 
 def test_exchange_down_for_ten_minutes_with_an_open_trade(world: World, trade: Trade) -> None:

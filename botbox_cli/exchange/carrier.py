@@ -1,0 +1,56 @@
+"""What carries requests over the network: requests' own adapter, with a bound on how long a whole answer may take.
+
+requests bounds the wait for each piece of an answer only, so a host that sends a byte a second would be waited for
+without end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
+from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
+
+ANSWER_LIMIT_S = 8.0
+"""From the end of an answer's headers to its last byte: the longest answers (1,000 candles) take far less."""
+PIECE = 1 << 16
+
+
+class Carrier(HTTPAdapter):
+    """An adapter whose answers are whole when they are returned. `ticks` counts seconds and never goes back."""
+
+    def __init__(self, *, ticks: Callable[[], float] = time.monotonic, **options: Any) -> None:
+        super().__init__(**options)
+        self._ticks = ticks
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        """Send a request. Raises ReadTimeout for an answer that takes too long, and what HTTPAdapter raises."""
+        response = super().send(request, *args, **options)
+        try:
+            response._content = self._body(response)
+        except BaseException:
+            response.close()
+            raise
+        response._content_consumed = True  # type: ignore[attr-defined]  # as requests marks what it has read
+        return response
+
+    def _body(self, response: Response) -> bytes:
+        """Read piece by piece, each as it comes, and translate errors as `Response.iter_content` does."""
+        ends_at = self._ticks() + ANSWER_LIMIT_S
+        pieces = []
+        try:
+            while piece := response.raw.read1(PIECE, decode_content=True):
+                pieces.append(piece)
+                if self._ticks() > ends_at:
+                    raise ReadTimeout(f"the answer was not there after {ANSWER_LIMIT_S:g} s")
+        except ProtocolError as e:
+            raise ChunkedEncodingError(e) from e
+        except DecodeError as e:
+            raise ContentDecodingError(e) from e
+        except ReadTimeoutError as e:
+            raise ReadTimeout(e) from e
+        return b"".join(pieces)

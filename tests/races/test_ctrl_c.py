@@ -1,0 +1,47 @@
+"""Ctrl-C between a fill and its stop: the stop is placed first, and the command says what became of the trade."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from tests.crash.situations import propose
+from tests.races.conftest import MakeStage
+from tests.races.test_races import settled
+
+
+def test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop(make_stage: MakeStage) -> None:
+    stage = make_stage(wall=True)
+    propose(stage)
+    running = stage.start("approve", "1", "--execute", "--json", fault="freeze='after place_order'")
+    assert running.wait_until_frozen()
+
+    os.kill(running.pid, signal.SIGINT)
+    running.thaw()
+    ended = running.wait()
+
+    assert ended.code == 0, ended
+    assert [o["role"] for o in ended.document["trade"]["orders"]] == ["entry", "stop"]
+    assert "Ctrl-C again ends it at once" in ended.err
+    assert stage.faults() == []
+
+
+def test_a_second_ctrl_c_ends_it_at_once(make_stage: MakeStage) -> None:
+    stage = make_stage(wall=True)
+    propose(stage)
+    running = stage.start("approve", "1", "--execute", "--json", fault="freeze='after place_order'")
+    assert running.wait_until_frozen()
+    stage.host.sandbox.delay_s = 5.0
+
+    os.kill(running.pid, signal.SIGINT)
+    running.thaw()
+    while "Ctrl-C" not in running.output.with_suffix(".err").read_text():
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGINT)
+    ended = running.wait()
+    stage.host.sandbox.delay_s = 0.0
+
+    # A driver that was interrupted in the middle of a statement says so by an error of its own: unknown, which is true.
+    assert ended.code in (130, 7), ended
+    assert settled(stage) == []
