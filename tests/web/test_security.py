@@ -184,6 +184,17 @@ def test_bearer_guesses_are_counted_too(served: Served) -> None:
         assert visitor.log_in(served.token).status_code == 429
 
 
+def test_bearer_that_was_refused_is_not_taken_the_next_time(served: Served) -> None:
+    """While the door is closed no token is looked at, so none may be remembered as right."""
+    with served.visitor() as visitor:
+        for _ in range(FAILURES_OF_CLIENT):
+            visitor.get("/api/trades", headers={"Authorization": "Bearer guess"})
+
+        answers = [visitor.get("/api/trades", headers={"Authorization": "Bearer guess"}) for _ in range(2)]
+
+    assert [error_of(a) for a in answers] == [(429, "too_many_tries")] * 2
+
+
 @pytest.mark.parametrize("value", ["Basic dXNlcjpwYXNz", "Bearer", "token x", "\xff"])
 def test_other_ways_to_authenticate_are_refused(value: str, visitor: Visitor) -> None:
     headers = {"Authorization": value.encode("latin-1")}

@@ -153,7 +153,10 @@ def _cell(verdict: Verdict) -> str:
     """Return what stands in the table: a test's name without its folders, a violation cut short."""
     if verdict.ruling in (Ruling.NOT_RUN, Ruling.UNNOTICED):
         return "–" if verdict.ruling is Ruling.NOT_RUN else "not noticed"
-    text = verdict.by.rpartition("/")[2] if verdict.by.startswith("tests/") else verdict.by
+    text = verdict.by
+    if text.startswith("tests/"):
+        file, colons, name = text.partition("::")
+        text = file.rpartition("/")[2] + colons + name
     if verdict.ruling is Ruling.BROKEN:
         text = f"BROKEN: {text}"
     text = " ".join(text.split()).replace("|", "\\|")

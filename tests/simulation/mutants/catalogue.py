@@ -1,6 +1,7 @@
 """Every mutant, under the promise of docs/guarantees.md that it breaks (the promise's exact words)."""
 
 from tests.simulation.mutants.held import PROTECTED, SOLD_ONCE
+from tests.simulation.mutants.let_in import LET_IN
 from tests.simulation.mutants.mutant import Mutant
 from tests.simulation.mutants.once import ONE_ENTRY, PROVED_ABSENCE
 from tests.simulation.mutants.told import (
@@ -11,6 +12,7 @@ from tests.simulation.mutants.told import (
     SECRETS_KEPT,
     TRUE_CODES,
 )
+from tests.simulation.mutants.watched import ACTED_ONCE, MESSAGES
 
 PROMISES: dict[str, tuple[Mutant, ...]] = {
     "At most one entry per approved setup is ever accepted.": ONE_ENTRY,
@@ -21,6 +23,9 @@ PROMISES: dict[str, tuple[Mutant, ...]] = {
     "Every command tells the truth with its exit code.": TRUE_CODES,
     "A brake holds at the moment when the entry is saved.": BRAKED,
     "No command sees or moves another account.": OWN_ACCOUNT,
+    "Nobody decides over the page or by a link who was not let in.": LET_IN,
+    "A price that crosses a target is acted on once, by one watch.": ACTED_ONCE,
+    "What happens is told, and a channel that fails holds up no other.": MESSAGES,
     "An edit of the log or of the fills shows.": EDITS_SHOW,
     "No secret is shown.": SECRETS_KEPT,
 }

@@ -8,17 +8,27 @@ from tests.simulation.mutants.places import (
     LEAVE,
     MARGIN,
     OUTSIDE,
+    PAIR_RULES,
     PROTECT,
     SETTLE,
     T_ADOPT,
     T_APPLY,
+    T_CTRL_C,
     T_EXIT,
     T_LIFE,
+    T_MOVED,
     T_OWNER,
+    T_PAIR,
     T_SHORTS,
     T_STOP,
+    T_VANISHED,
     T_VIEWS,
     TRADE,
+    UNBROKEN,
+)
+
+FORGOTTEN_BY_WORD = (
+    "        return e.code == NOT_FILLED or (e.code != FILLED and has_all_coins(work, order.qty))\n"
 )
 
 SOLD_ONCE = (
@@ -57,7 +67,7 @@ SOLD_ONCE = (
                 "    if nowhere_s < FORGOTTEN_AFTER_S and not (",
                 "    if nowhere_s < 0 and not (",
             ),
-            Edit(SETTLE, "        return e.code == NOT_FILLED\n", "        return True\n"),
+            Edit(SETTLE, FORGOTTEN_BY_WORD, "        return True\n"),
         ),
         (
             f"{T_STOP}::test_fired_stop_that_can_not_be_looked_up_is_not_sold_a_second_time",
@@ -67,7 +77,7 @@ SOLD_ONCE = (
     Mutant(
         "forget-on-any-refused-cancel",
         "an order is taken for gone when its cancel is refused for being filled",
-        (Edit(SETTLE, "        return e.code == NOT_FILLED\n", '        return e.code != ""\n'),),
+        (Edit(SETTLE, FORGOTTEN_BY_WORD, '        return e.code != ""\n'),),
         (
             f"{T_STOP}::test_stop_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled",
             f"{T_EXIT}::test_exit_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled",
@@ -96,8 +106,8 @@ SOLD_ONCE = (
             ),
             Edit(
                 OUTSIDE,
-                "        if missing >= instrument.lot_size:\n            missing -= _book",
-                "        if total >= 0:\n            missing -= _book",
+                "        if missing >= instrument.lot_size:\n            _book",
+                "        if total >= 0:\n            _book",
             ),
             Edit(OUTSIDE, "min(missing, book.position.held)", "book.position.held"),
         ),
@@ -126,14 +136,18 @@ SOLD_ONCE = (
             ),
         ),
         (f"{T_SHORTS}::test_short_never_sells_coins_that_the_account_owns",),
-        in_days=False,
     ),
     Mutant(
         "close-in-debt",
         "a short counts as closed although what it borrowed was not paid back",
-        (Edit(MARGIN, "        if payable <= 0:\n", "        if payable <= owed:\n"),),
+        (
+            Edit(
+                MARGIN,
+                "            desk.exchange.repay(coin, payable)\n            paid += payable\n",
+                "            return\n",
+            ),
+        ),
         (f"{T_SHORTS}::test_short_buys_back_and_repays",),
-        in_days=False,
     ),
     Mutant(
         "repay-for-others",
@@ -141,12 +155,65 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "        others = owed_by_shorts(books, coin, without=trade.id)\n",
-                "        others = ZERO\n",
+                "    return share_of_debt(owed, own, holding, [",
+                "    return owed, max(ZERO, owed - own)\n    return share_of_debt(owed, own, holding, [",
             ),
         ),
         (f"{T_SHORTS}::test_closed_short_leaves_the_debt_of_another",),
-        in_days=False,
+    ),
+    Mutant(
+        "charge-for-the-dead",
+        "a short pays the loan of another that has bought back and not repaid, and calls it interest",
+        (
+            Edit(
+                MARGIN,
+                "    bought_back = [p.entered for p in others if p.held <= 0]\n",
+                "    bought_back: list[Decimal] = []\n",
+            ),
+        ),
+        (f"{T_SHORTS}::test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying",),
+    ),
+    Mutant(
+        "pay-what-is-not-booked",
+        "a short pays the loan of an entry whose fills are not booked yet",
+        (
+            Edit(
+                MARGIN,
+                "    if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):\n",
+                "    if any(order.role is Role.ENTRY for book in other_books[:0] for order in book.open_orders):\n",
+            ),
+        ),
+        (f"{T_SHORTS}::test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet",),
+    ),
+    Mutant(
+        "no-debt-at-first-sight",
+        "a short counts as paid back when the first look shows no debt",
+        (Edit(MARGIN, "        elif paid or attempt:\n", "        else:\n"),),
+        (f"{T_SHORTS}::test_old_answer_without_the_debt_is_not_believed",),
+    ),
+    Mutant(
+        "finished-is-unfilled",
+        "an order is taken for gone on any word but filled, although coins are missing",
+        (
+            Edit(
+                SETTLE,
+                FORGOTTEN_BY_WORD,
+                "        return e.code != FILLED\n",
+            ),
+        ),
+        (f"{T_VANISHED}::test_finished_stop_is_not_taken_for_forgotten_while_coins_are_missing",),
+    ),
+    Mutant(
+        "coins-of-other-trades",
+        "what another trade's stop holds counts as what is left of this one's coins",
+        (
+            Edit(
+                OUTSIDE,
+                "        others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]\n",
+                "        others = _longs_in(books, coin)[:0]\n",
+            ),
+        ),
+        (f"{T_MOVED}::test_what_is_left_of_one_trade_is_not_what_another_holds",),
     ),
 )
 
@@ -254,14 +321,12 @@ PROTECTED = (
             ),
         ),
         (T_ADOPT,),
-        in_days=False,
     ),
     Mutant(
         "adopt-the-wrong-side",
         "--adopt-stop takes over a stop that does not protect the position",
         (Edit(ADOPT, "    _refuse_wrong_side(work, trade, report)\n", ""),),
         (T_ADOPT,),
-        in_days=False,
     ),
     Mutant(
         "apply-without-arming",
@@ -274,5 +339,76 @@ PROTECTED = (
             ),
         ),
         (T_APPLY,),
+    ),
+    Mutant(
+        "rules-read-once",
+        "a stop that the pair's new rules forbid is sent again as it was",
+        (Edit(PROTECT, "                have_rules_changed(work)\n", ""),),
+        (
+            f"{T_PAIR}::test_lot_that_grew_after_the_entry_leaves_the_position_protected",
+            f"{T_PAIR}::test_rules_that_change_between_entry_and_stop_do_not_leave_it_naked",
+        ),
+        in_days=False,
+    ),
+    Mutant(
+        "stop-on-the-far-tick",
+        "a stop between two new ticks moves away from the entry, to a larger loss",
+        (
+            Edit(
+                PAIR_RULES,
+                "    to_step = ceil_to_step if trade.direction is Direction.LONG else floor_to_step\n",
+                "    to_step = floor_to_step if trade.direction is Direction.LONG else ceil_to_step\n",
+            ),
+        ),
+        (f"{T_PAIR}::test_tick_that_grew_after_the_entry_moves_the_stop_nearer_to_it",),
+        in_days=False,
+    ),
+    Mutant(
+        "all-or-nothing",
+        "when coins were moved away what is left of them has no stop",
+        (
+            Edit(
+                PROTECT,
+                "                left = _what_is_left(work) if e.is_short_of_coins else None\n",
+                "                left = None\n",
+            ),
+        ),
+        (f"{T_MOVED}::test_stop_covers_what_is_left_and_each_pass_says_that_coins_are_missing",),
+        in_days=False,
+    ),
+    Mutant(
+        "keep-what-is-left",
+        "what is left of coins that were moved away can't be sold",
+        (
+            Edit(
+                LEAVE,
+                "    left = coins_left(work) if refusal.is_short_of_coins else order.qty\n",
+                "    left = order.qty\n",
+            ),
+        ),
+        (f"{T_MOVED}::test_close_sells_what_is_left_and_ends_the_trade",),
+        in_days=False,
+    ),
+    Mutant(
+        "believe-a-fresh-wallet",
+        "an entry's coins that the wallet does not show yet are taken for moved away, and the trade ends",
+        (Edit(LEAVE, "    elif _may_be_late(work):\n", "    elif False:\n"),),
+        (
+            f"{T_MOVED}::test_wallet_that_lags_behind_a_fresh_entry_ends_nothing",
+            f"{T_MOVED}::test_close_just_after_the_entry_sells_what_is_left_but_does_not_end_the_trade_yet",
+        ),
+    ),
+    Mutant(
+        "ctrl-c-breaks-off",
+        "a Ctrl-C between a fill and its stop leaves the position without one",
+        (
+            Edit(
+                UNBROKEN,
+                "    before = signal.signal(signal.SIGINT, hold)\n",
+                "    before = signal.getsignal(signal.SIGINT)\n",
+            ),
+        ),
+        (f"{T_CTRL_C}::test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop",),
+        in_days=False,
     ),
 )

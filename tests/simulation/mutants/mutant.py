@@ -32,7 +32,8 @@ class Mutant(NamedTuple):
     """A name, what it breaks in words, how, and who is expected to notice.
 
     `tests` are pytest's ids of files or functions. `in_days`: whether the simulation could tell at all. It keeps its
-    books in memory, asks the exchange without HTTP, trades no shorts, prints nothing, and judges no brakes.
+    books in memory, asks the exchange without HTTP, has one account and pairs whose rules stay, and its owner moves no
+    coins away; nothing is printed, served, streamed or told in it, and nobody declares an entry unfilled.
     """
 
     name: str

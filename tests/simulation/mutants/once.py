@@ -6,6 +6,7 @@ from tests.simulation.mutants.places import (
     BOOK,
     BYBIT,
     CODES,
+    DECLARE,
     EXECUTE,
     FIRST_TABLES,
     LEASE,
@@ -17,6 +18,7 @@ from tests.simulation.mutants.places import (
     T_BOOKS,
     T_BYBIT,
     T_CODES,
+    T_DECLARE,
     T_ENTRY,
     T_INTENT,
     T_LATE,
@@ -259,5 +261,35 @@ PROVED_ABSENCE = (
             ),
         ),
         (T_LATE,),
+    ),
+    Mutant(
+        "word-before-the-exchange",
+        "a person's word that an entry never filled ends it, whatever the exchange shows",
+        (
+            Edit(DECLARE, "import FENCE_MARGIN_S, Seen, look\n", "import FENCE_MARGIN_S, Seen, Sight\n"),
+            Edit(
+                DECLARE,
+                "    sight = look(work, order)\n",
+                "    sight = Sight(Seen.PENDING, is_nowhere=True)\n",
+            ),
+        ),
+        (
+            f"{T_DECLARE}::test_what_the_exchange_shows_counts_more",
+            f"{T_DECLARE}::test_an_exchange_that_can_not_be_asked_leaves_it_in_doubt",
+        ),
+        in_days=False,
+    ),
+    Mutant(
+        "word-before-the-fence",
+        "a person's word ends an entry whose request may still arrive",
+        (
+            Edit(
+                DECLARE,
+                "    if sight.seen is Seen.PENDING and desk.clock.now() <= fence:\n",
+                "    if sight.seen is Seen.LIVE and desk.clock.now() <= fence:\n",
+            ),
+        ),
+        (f"{T_DECLARE}::test_nobody_can_say_so_while_the_request_may_still_arrive",),
+        in_days=False,
     ),
 )

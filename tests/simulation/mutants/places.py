@@ -3,6 +3,10 @@
 SEND, SETTLE, PROTECT, LEAVE = (f"services/{name}.py" for name in ("send", "settle", "protect", "leave"))
 ATTEND, BOOK, LEASE, EXECUTE = (f"services/{name}.py" for name in ("attend", "book", "lease", "execute"))
 LATE, OUTSIDE, MARGIN, PLAN = (f"services/{name}.py" for name in ("late_fills", "outside", "margin", "plan"))
+PAIR_RULES, DECLARE, LINKS = (f"services/{name}.py" for name in ("pair_rules", "declare_unfilled", "links"))
+WATCH, POLLS, POST, LOGIN = (f"services/{name}.py" for name in ("watch", "watch_polls", "post", "web_login"))
+GUARD, OFFICE, CHANNEL = "web/guard.py", "web/office.py", "notify/channel.py"
+UNBROKEN = "cli/unbroken.py"
 ADOPT, BRAKES, RECONCILE, AUDIT = (
     f"services/{name}.py" for name in ("adopt_stop", "brakes", "reconcile", "audit")
 )
@@ -23,6 +27,12 @@ T_LATE, T_FEES, T_STUCK = (
 T_BACKUP, T_APPLY, T_VANISHED = (
     f"{_SERVICES}{name}.py" for name in ("restored_backup", "reconcile_apply", "vanished_stop")
 )
+T_PAIR, T_MOVED, T_DECLARE = (
+    f"{_SERVICES}{name}.py" for name in ("pair_rules", "moved_coins", "declare_unfilled")
+)
+T_LINKS, T_WATCH, T_POST = (f"{_SERVICES}{name}.py" for name in ("links", "watch", "post"))
+T_GUARD, T_ON_PAGE, T_SERVE = (f"tests/web/test_{name}.py" for name in ("security", "live", "serve"))
+T_CHANNEL, T_CTRL_C = "tests/unit/notify/test_channel.py", "tests/races/test_ctrl_c.py"
 T_BRAKES, T_ADOPT = f"{_SERVICES}brakes.py", f"{_SERVICES}adopt_stop.py"
 T_BYBIT, T_CODES, T_SESSION = (
     f"tests/unit/exchange/test_{name}.py" for name in ("bybit", "codes", "session")

@@ -2,12 +2,16 @@
 
 from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
+    ATTEND,
     AUDIT,
     BOOK,
     BRAKES,
+    CHANNEL,
     CODES,
     EXECUTE,
     LATE,
+    LOGIN,
+    MARGIN,
     PLAN,
     PNL,
     SETTLE,
@@ -15,6 +19,7 @@ from tests.simulation.mutants.places import (
     T_BOOKS,
     T_BRAKES,
     T_CHAIN,
+    T_CHANNEL,
     T_CODES,
     T_CONSOLE,
     T_ENTRY,
@@ -23,7 +28,9 @@ from tests.simulation.mutants.places import (
     T_FEES,
     T_INTENT,
     T_LIVE,
+    T_MOVED,
     T_RACES,
+    T_SERVE,
     T_SHORTS,
     T_STOP,
     T_VIEWS,
@@ -84,8 +91,8 @@ BOOKS_EQUAL = (
         (
             Edit(
                 LATE,
-                "            if (unvalued := [f for f in book.fills if f.fees_quote is None])\n",
-                "            if (unvalued := [f for f in book.fills[:0] if f.fees_quote is None])\n",
+                "for trade_id in sorted(unvalued(books))]\n",
+                "for trade_id in sorted(unvalued(books))[:0]]\n",
             ),
         ),
         (T_FEES,),
@@ -95,7 +102,18 @@ BOOKS_EQUAL = (
         "the interest of a short is left out of its P&L",
         (Edit(PNL, "        fees += trade.interest * exit_\n", "        fees += ZERO\n"),),
         (f"{T_SHORTS}::test_interest_is_part_of_the_result",),
-        in_days=False,
+    ),
+    Mutant(
+        "late-sale-is-lost",
+        "a sale by hand that is seen only after what it left was protected is never booked",
+        (
+            Edit(
+                ATTEND,
+                "    adopt_outside_sales(work, snapshot.fills, at_most=wanted - covered)\n",
+                "    adopt_outside_sales(work, snapshot.fills, at_most=ZERO * (wanted - covered))\n",
+            ),
+        ),
+        (f"{T_MOVED}::test_sale_by_hand_that_is_seen_late_is_booked_after_all",),
     ),
 )
 
@@ -158,6 +176,33 @@ TRUE_CODES = (
         (T_ERRORS,),
         in_days=False,
     ),
+    Mutant(
+        "missing-coins-in-silence",
+        "a position of which coins were moved away is told as in order once the rest is protected",
+        (
+            Edit(
+                ATTEND,
+                "            if qty < wanted:\n                raise coins_missing(work, qty)\n",
+                "",
+            ),
+        ),
+        (f"{T_MOVED}::test_stop_covers_what_is_left_and_each_pass_says_that_coins_are_missing",),
+        in_days=False,
+    ),
+    Mutant(
+        "debt-is-not-placed",
+        "a short that bought back and could not repay is told as if nothing had been placed",
+        (
+            Edit(
+                MARGIN,
+                '        raise OutcomeUnknown(\n            f"trade {trade.id} has bought back, and',
+                '        raise ExchangeUnavailable(\n            f"trade {trade.id} has bought back, and',
+            ),
+        ),
+        (
+            f"{T_SHORTS}::test_close_that_bought_back_and_could_not_repay_does_not_say_that_nothing_was_placed",
+        ),
+    ),
 )
 
 BRAKED = (
@@ -166,35 +211,30 @@ BRAKED = (
         "a halt between the plan and the saving of the intent does not stop the entry",
         (Edit(EXECUTE, "        check_halt(books)\n", ""),),
         (f"{T_INTENT}::test_halt_after_the_plan_was_made_stops_the_entry",),
-        in_days=False,
     ),
     Mutant(
         "no-second-look-at-the-limit",
         "two entries planned at once both pass the limit of positions",
         (Edit(EXECUTE, "        check_positions(books, desk.policy)\n", ""),),
         (f"{T_INTENT}::test_position_opened_after_the_plan_was_made_counts_to_the_limit",),
-        in_days=False,
     ),
     Mutant(
         "no-second-look-at-the-money",
         "day loss, loss streak and open risk are checked when the entry is planned only",
         (Edit(EXECUTE, "        check_money(books, desk, plan.sizing)\n", ""),),
         (f"{T_BRAKES}::test_brake_that_is_tripped_after_the_plan_was_made_stops_the_entry",),
-        in_days=False,
     ),
     Mutant(
         "no-day-loss-limit",
         "BOTBOX_MAX_DAY_LOSS_PERCENT stops nothing",
         (Edit(BRAKES, "    if lost >= allowed:\n", "    if lost >= equity:\n"),),
         (f"{T_BRAKES}::test_day_loss_stops_entries_until_midnight",),
-        in_days=False,
     ),
     Mutant(
         "no-loss-streak",
         "BOTBOX_MAX_LOSS_STREAK stops nothing",
         (Edit(BRAKES, "        if result >= 0:\n", "        if result < 0:\n"),),
         (f"{T_BRAKES}::test_loss_streak_stops_entries_until_midnight",),
-        in_days=False,
     ),
     Mutant(
         "new-risk-alone",
@@ -207,7 +247,6 @@ BRAKED = (
             ),
         ),
         (f"{T_BRAKES}::test_open_risk_of_all_trades_together_is_capped",),
-        in_days=False,
     ),
     Mutant(
         "enter-beside-a-doubt",
@@ -220,14 +259,12 @@ BRAKED = (
             ),
         ),
         (f"{T_ENTRY}::test_id_said_to_be_known_but_found_nowhere_blocks_its_symbol_only",),
-        in_days=False,
     ),
     Mutant(
         "expired-is-good",
         "a setup that has expired is traded",
         (Edit(PLAN, "    if now >= setup.expires_at:\n", "    if now < setup.detected_at:\n"),),
         (f"{T_BRAKES}::test_setup_that_has_expired_is_not_traded",),
-        in_days=False,
     ),
 )
 
@@ -378,6 +415,26 @@ SECRETS_KEPT = (
         "the exchange's own error stays the cause of ours with the key in it",
         (Edit(CODES, "    _scrub_in_place(error, secrets)\n", ""),),
         (T_CODES,),
+        in_days=False,
+    ),
+    Mutant(
+        "token-in-the-clear",
+        "the login token and the sessions' secrets are stored as they are",
+        (Edit(LOGIN, "    return hashlib.sha256(secret.encode()).hexdigest()\n", "    return secret\n"),),
+        (f"{T_SERVE}::test_new_token_is_printed_once_and_stored_as_a_hash",),
+        in_days=False,
+    ),
+    Mutant(
+        "address-in-the-error",
+        "a channel that fails is named with its address, which most often holds a token",
+        (
+            Edit(
+                CHANNEL,
+                'f"{self._what} of BOTBOX_NOTIFY did not',
+                'f"{self._service.url(privacy=False)} of BOTBOX_NOTIFY did not',
+            ),
+        ),
+        (f"{T_CHANNEL}::test_a_refused_message_raises_without_the_address",),
         in_days=False,
     ),
 )

@@ -71,6 +71,18 @@ def test_sale_by_hand_that_is_seen_late_is_booked_after_all(world: World, qty: s
     assert settle(world) == []
 
 
+def test_what_is_left_of_one_trade_is_not_what_another_holds(world: World) -> None:
+    """The coins of the other trade lie beside it, locked by its stop: they can't protect this one."""
+    open_trade(world)
+    open_trade(world)
+    first, second = [o for o in truth(world).orders if "-stop" in o.link]
+    move_away(world, "0.01", stop=first.link)
+
+    assert exit_code_of(monitor(world.desk)) == 8
+    stops = [truth(world).by_link[link].qty for link in live_stops(world)]
+    assert sorted(stops) == sorted([first.qty - Decimal("0.01"), second.qty])
+
+
 def test_coins_that_come_back_are_covered_again(world: World) -> None:
     open_trade(world)
     before = orders_of(world, Role.STOP)[0].qty

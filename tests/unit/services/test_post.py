@@ -27,14 +27,15 @@ UP = Pass((), has_asked=True)
 
 @dataclass
 class Inbox:
-    """A channel that keeps what it is told, or fails."""
+    """A channel that keeps what it is told, or fails: while it is down, or once it has no more `room`."""
 
     name: str = "inbox"
     got: list[Message] = field(default_factory=list)
     is_down: bool = False
+    room: int | None = None
 
     def tell(self, message: Message) -> None:
-        if self.is_down:
+        if self.is_down or len(self.got) == self.room:
             raise NotTold("inbox is down")
         self.got.append(message)
 
@@ -183,6 +184,20 @@ def test_a_channel_that_fails_holds_up_no_other_and_hears_it_later(world: World)
     post.carry()
     assert len(down.got) == 1
     assert len(up.got) == 1
+
+
+def test_what_was_told_before_a_failure_is_not_told_again(world: World) -> None:
+    inbox = Inbox(room=1)
+    post = post_of(world, inbox)
+    log_alarm(world, "first")
+    log_alarm(world, "second")
+
+    assert [e.message for e in post.carry()] == ["inbox is down"]
+    inbox.room = None
+    world.pass_time(61)
+    post.carry()
+
+    assert inbox.titles == ["first", "second"]
 
 
 def test_a_channel_that_goes_on_failing_is_asked_ever_more_seldom(world: World) -> None:

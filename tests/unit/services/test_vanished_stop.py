@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -51,6 +52,23 @@ def test_whatever_word_the_cancel_has_for_finished_the_wallet_shows_that_nothing
 
         assert not monitor(world.desk).errors
         assert live_stops(world) == ["bb-test01-1-stop2"]
+
+
+def test_finished_stop_is_not_taken_for_forgotten_while_coins_are_missing() -> None:
+    """A word for any end does not say that nothing was sold, and the wallet says that something is gone."""
+    with a_world() as world:
+        execute(world.desk, world.add_setup().id)
+        forget_stop(world)
+        world.engine._books.begin().ledger.of("BTC").wallet -= Decimal("0.01")
+        Faults(world).on("cancel_order", code(110008), times=9)
+
+        codes = []
+        for _ in range(3):
+            codes.append(monitor(world.desk).errors[0].error.exit_code)
+            world.pass_time(61)
+
+        assert codes == [10, 10, 10]
+        assert live_stops(world) == []
 
 
 def test_stop_that_the_cancel_calls_filled_is_not_taken_for_forgotten() -> None:

@@ -266,6 +266,22 @@ def test_second_watch_looks_on_and_takes_over_when_the_first_has_died(world: Wor
     assert exits(world) == 1
 
 
+def test_watch_that_leads_keeps_the_lead(world: World) -> None:
+    watching = streaming(world)
+    other = Holder("elsewhere", 7, "then", "other")
+    lease = f"watch:{world.account.id}"
+    found: list[Holder | None] = []
+    for at in (14, 29, 44):
+        watching.stream.at(
+            at, lambda: found.append(world.store.take_lease(lease, other, world.clock.now(), 15))
+        )
+
+    watching.run(50)
+
+    assert found == [watching.watch.desk.holder] * 3
+    assert watching.events(e.Standby) == []
+
+
 def test_lead_of_a_machine_that_dies_moves_within_fifteen_seconds(world: World) -> None:
     first, second = streaming(world, "first"), Watching(world, "second")
     first.watch._give_up_lead = lambda: None  # type: ignore[method-assign]  # It dies.
