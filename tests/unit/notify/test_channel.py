@@ -1,6 +1,7 @@
 """Apprise as botbox uses it, against a real HTTP receiver."""
 
 import base64
+import threading
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_a_refused_message_raises_without_the_address() -> None:
 
     assert "secret-path-in-url" not in f"{refused.value!r} {refused.value.hint} {channel.name}"
     assert "channel 1" in refused.value.message
+
+
+def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botbox_cli.notify.channel.TELL_S", 0.3)
+    threads = threading.active_count()
+    with a_receiver() as receiver:
+        receiver.drips = True
+        (channel,) = open_channels([receiver.url])
+        for _ in range(3):
+            with pytest.raises(NotTold):
+                channel.tell(Message("Entered", "x"))
+        hanging = threading.active_count() - threads
+        receiver.drips = False
+
+    assert hanging <= 3  # The receiver's two, and one that waits.
 
 
 def test_an_address_that_nobody_listens_at_raises() -> None:
