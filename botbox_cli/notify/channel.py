@@ -76,7 +76,9 @@ def open_channels(urls: Sequence[str]) -> list[Channel]:
             code="missing_extra",
         ) from e
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes addresses
-    asset = AppriseAsset(app_id=NAME, app_desc=NAME, async_mode=False)
+    # Its own timeout, in versions that have one, comes with a pool of threads that the process can't end without.
+    options: dict[str, Any] = {"service_timeout": 0} if hasattr(AppriseAsset, "_service_timeout") else {}
+    asset = AppriseAsset(app_id=NAME, app_desc=NAME, async_mode=False, **options)
     channels: list[Channel] = []
     for number, url in enumerate(urls, 1):
         service = Apprise.instantiate(url, asset=asset)
