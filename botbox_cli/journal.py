@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 INFO, WARNING, ERROR = "info", "warning", "error"
 _TRIES = 20
 """How often the file may be rotated by others between opening and locking it."""
+_LOCK_WAIT_S, _LOCK_LOOK_S, _LOCK_REST_S = 2.0, 0.005, 60.0
+"""A process that is frozen with the lock holds nobody up for longer: who has waited writes without it, for a while."""
 
 
 class Journal:
@@ -42,6 +44,7 @@ class Journal:
         self._scrub, self._command = scrub, command
         self._began = time.monotonic()
         self._handler: logging.Handler | None = None
+        self._waits_from = 0.0
 
     def note(self, event: str, level: str = INFO, **facts: Any) -> None:
         """Write a line. Raises OSError."""
@@ -69,7 +72,9 @@ class Journal:
         for _ in range(_TRIES):
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                _lock(file)
+                if not self._is_locked(file):
+                    os.write(file, line)
+                    return
                 mine = os.fstat(file)
                 if not _is_same(mine, self._path):
                     continue  # Another process has rotated it between our opening and locking it.
@@ -80,6 +85,16 @@ class Journal:
                 return
             finally:
                 os.close(file)
+
+    def _is_locked(self, file: int) -> bool:
+        """Lock the file; False if another process does not let go of it."""
+        until = time.monotonic() + (_LOCK_WAIT_S if time.monotonic() >= self._waits_from else 0.0)
+        while not _lock(file):
+            if time.monotonic() >= until:
+                self._waits_from = time.monotonic() + _LOCK_REST_S
+                return False
+            time.sleep(_LOCK_LOOK_S)
+        return True
 
     def _rotate(self) -> None:
         """Move every file on by one. Only the holder of the lock on the present one comes here."""
@@ -131,12 +146,16 @@ def _text(facts: dict[str, Any]) -> str:
     )
 
 
-def _lock(file: int) -> None:
+def _lock(file: int) -> bool:
     try:
         import fcntl
     except ImportError:  # Windows: lines of two processes may mix.
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_same(mine: os.stat_result, path: Path) -> bool:

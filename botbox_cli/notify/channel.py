@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,8 @@ from botbox_cli.errors import ConfigError, NotTold
 from botbox_cli.ports import Channel, Message
 
 NAME = "botbox"
+TELL_S = 15.0
+"""An answer that is dripped has no timeout: for so long a channel may hold up the others."""
 
 
 class AppriseChannel:
@@ -23,9 +26,24 @@ class AppriseChannel:
         self.name = hashlib.sha256(url.encode()).hexdigest()[:16]
         self._service = service
         self._what = f"channel {number} ({service.service_name})"
+        self._sending: threading.Thread | None = None
 
     def tell(self, message: Message) -> None:
-        """Send a message. Raises NotTold when it is not taken for whatever reason."""
+        """Send a message. Raises NotTold when it is not taken for whatever reason, or not within 15 s."""
+        told: list[bool] = []
+        if self._sending is None or not self._sending.is_alive():
+            self._sending = threading.Thread(
+                target=lambda: told.append(self._is_taken(message)), name="channel", daemon=True
+            )
+            self._sending.start()
+            self._sending.join(TELL_S)
+        if told != [True]:
+            raise NotTold(
+                f"{self._what} of BOTBOX_NOTIFY did not take the message {message.title!r}",
+                "it is tried again later; check the address with `apprise -vv`",
+            )
+
+    def _is_taken(self, message: Message) -> bool:
         from apprise import Apprise, NotifyType
 
         sender = Apprise()
@@ -33,12 +51,7 @@ class AppriseChannel:
         kind = NotifyType.WARNING if message.is_urgent else NotifyType.INFO
         with ExitStack() as stack:
             files = None if message.picture is None else _file(stack, message.picture)
-            is_told = sender.notify(message.body or message.title, message.title, kind, attach=files)
-        if not is_told:
-            raise NotTold(
-                f"{self._what} of BOTBOX_NOTIFY did not take the message {message.title!r}",
-                "it is tried again later; check the address with `apprise -vv`",
-            )
+            return bool(sender.notify(message.body or message.title, message.title, kind, attach=files))
 
 
 def _file(stack: ExitStack, picture: bytes) -> str:
@@ -63,7 +76,9 @@ def open_channels(urls: Sequence[str]) -> list[Channel]:
             code="missing_extra",
         ) from e
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it writes addresses
-    asset = AppriseAsset(app_id=NAME, app_desc=NAME, async_mode=False)
+    # Its own timeout, in versions that have one, comes with a pool of threads that the process can't end without.
+    options: dict[str, Any] = {"service_timeout": 0} if hasattr(AppriseAsset, "_service_timeout") else {}
+    asset = AppriseAsset(app_id=NAME, app_desc=NAME, async_mode=False, **options)
     channels: list[Channel] = []
     for number, url in enumerate(urls, 1):
         service = Apprise.instantiate(url, asset=asset)

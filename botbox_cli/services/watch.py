@@ -173,7 +173,6 @@ class Watch:
             self.health.failed(e)
             return
         self.health.works(DATABASE)
-        self._polls.judge(self.trades.symbols)
 
     def _keep_lead(self) -> None:
         """Take or renew the lease of this account's watch."""
@@ -234,6 +233,8 @@ class Watch:
             else:
                 self._state(item)
         self._polls.heard(prices.keys())
+        if self._is_due("polls", PULSE_S):  # Now that all news are known: the loop itself may have been away.
+            self._polls.judge(self.trades.symbols)
         self._take_prices(prices)
 
     def _take_prices(self, prices: dict[str, Price]) -> None:

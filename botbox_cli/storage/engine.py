@@ -235,6 +235,7 @@ _SQLITE = {
     "SQLITE_NOTADB": _Meaning("storage_corrupt", "{name} is no SQLite database", "check DATABASE_URL"),
     "SQLITE_CORRUPT": _Meaning("storage_corrupt", "{name} is damaged: {cause}", "restore it from a backup"),
     "SQLITE_FULL": _FULL,
+    "SQLITE_IOERR": _Meaning("storage", "{name} failed: {cause}", "see whether its disk is full, or failing"),
 }
 """By the primary name of SQLite's result code."""
 _NO_FILE = _Meaning("storage_missing", "there is no database at {name}", INIT_HINT)

@@ -151,6 +151,10 @@ class _Sqlite:
             with backup.reading() as connection:
                 copy_sqlite(Side(backup, connection).driver, self._new)
             revision = current(f"sqlite:///{self._file}")
+        if revision is None:
+            raise UsageError(
+                f"{self._file} is no backup that botbox has made", "name the file with the books"
+            )
         new_url = f"sqlite:///{self._new}"
         with opened(new_url) as copy:
             refuse_damaged(copy)

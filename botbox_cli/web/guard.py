@@ -69,7 +69,7 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        send = self._with_headers(send)
+        send = self._with_headers(send, ends="transfer-encoding" in Headers(scope=scope))
         try:
             receive = await self._checked(scope, receive)
         except BotboxError as e:
@@ -102,6 +102,8 @@ class Guard:
         path = scope.get("raw_path") or b""
         if not _PATH.fullmatch(path) or {b".", b".."} & set(path.split(b"/")):
             raise Refused(400, "this path is none of this server's", code="bad_path")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise Refused(400, "a request has one length, not two", code="two_lengths")
         is_safe = scope["method"] in SAFE
         self._check_site(scope, headers, is_safe=is_safe)
         body = None if is_safe else await _body(headers, receive)
@@ -197,7 +199,8 @@ class Guard:
     def _is_among(known: tuple[str, ...], path: str) -> bool:
         return path in known or path.startswith(tuple(p for p in known if p.endswith("/") and p != "/"))
 
-    def _with_headers(self, send: Send) -> Send:
+    def _with_headers(self, send: Send, *, ends: bool) -> Send:
+        """Return what sends with our headers; `ends` closes the connection: its next request may be a body."""
         is_secure = self._office.place.is_secure
 
         async def sending(message: Message) -> None:
@@ -208,7 +211,7 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
                 if is_secure:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
-                if message["status"] in (408, 413):
+                if ends or message["status"] in (408, 413):
                     headers["Connection"] = "close"
             await send(message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ class Receiver:
 
     url: str = ""
     status: int = 200
+    drips: bool = False
+    """Whether the answer comes a byte a moment, without end."""
     got: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -34,6 +37,9 @@ def a_receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if receiver.status == 200:
                 receiver.got.append(json.loads(body))
+            while receiver.drips:
+                self.wfile.write(b"H")
+                time.sleep(0.01)
             self.send_response(receiver.status)
             self.send_header("Content-Length", "0")
             self.end_headers()

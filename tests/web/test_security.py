@@ -370,6 +370,18 @@ def test_odd_body_is_refused(body: bytes, person: Visitor) -> None:
     assert nothing_happened(person)
 
 
+def test_request_with_two_lengths_is_refused_and_nothing_behind_it_is_read(served: Served) -> None:
+    host = f"Host: 127.0.0.1:{served.place.port}"
+    lengths = "Content-Length: 6\r\nTransfer-Encoding: chunked"
+    first = f"POST {APPROVE} HTTP/1.1\r\n{host}\r\n{lengths}\r\n\r\n0\r\n\r\n"
+    second = f"GET / HTTP/1.1\r\n{host}\r\nConnection: close\r\n\r\n"
+
+    answer = sent(served, (first + second).encode())
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_form_of_a_page_is_no_request(person: Visitor) -> None:
     headers = {"origin": person.served.url, "x-csrf-token": person.csrf}
 

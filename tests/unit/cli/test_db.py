@@ -285,7 +285,11 @@ def test_restore_over_a_damaged_database_keeps_it_aside(url: str, tmp_path: Path
 def test_restore_of_what_is_no_backup(url: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no database")
 
+    botbox("db", "backup", tmp_path / "safe.sqlite")
+    paper = next(tmp_path.glob("safe-paper*"))
+
     assert botbox("db", "restore", tmp_path / "notes.txt").code == 2
+    assert botbox("db", "restore", paper, "--force").code == 2
     assert botbox("db", "restore", tmp_path / "missing.sqlite").code == 4
 
 

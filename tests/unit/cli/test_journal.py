@@ -133,6 +133,19 @@ def test_processes_that_write_and_rotate_at_once_lose_nothing(tmp_path: Path) ->
     assert len(list(tmp_path.glob("log*"))) > 3
 
 
+def test_process_that_is_frozen_with_the_lock_holds_nobody_up(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr("botbox_cli.journal._LOCK_WAIT_S", 0.1)
+    with log.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        assert botbox("monitor", "--once").code == 0
+
+    assert [line["event"] for line in lines(log)] == ["command_started", "pass_ended", "command_ended"]
+
+
 def test_what_libraries_warn_of_comes_in_too(tmp_path: Path) -> None:
     journal = a_journal(tmp_path / "log")
     journal.begin("")

@@ -1,6 +1,9 @@
 """Apprise as botbox uses it, against a real HTTP receiver."""
 
 import base64
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -8,6 +11,20 @@ from botbox_cli.errors import ConfigError, NotTold
 from botbox_cli.notify.channel import open_channels
 from botbox_cli.ports import Message
 from tests.support.receiver import a_receiver
+
+TELLS = """
+import sys
+from botbox_cli.errors import NotTold
+from botbox_cli.notify import channel
+from botbox_cli.ports import Message
+channel.TELL_S = 1
+(one,) = channel.open_channels([sys.argv[1]])
+try:
+    one.tell(Message("Entered", "x"))
+except NotTold:
+    sys.exit(0)
+sys.exit(1)
+"""
 
 
 def test_a_message_arrives_with_its_picture() -> None:
@@ -38,6 +55,30 @@ def test_a_refused_message_raises_without_the_address() -> None:
 
     assert "secret-path-in-url" not in f"{refused.value!r} {refused.value.hint} {channel.name}"
     assert "channel 1" in refused.value.message
+
+
+def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botbox_cli.notify.channel.TELL_S", 0.3)
+    threads = threading.active_count()
+    with a_receiver() as receiver:
+        receiver.drips = True
+        (channel,) = open_channels([receiver.url])
+        for _ in range(3):
+            with pytest.raises(NotTold):
+                channel.tell(Message("Entered", "x"))
+        hanging = threading.active_count() - threads
+        receiver.drips = False
+
+    assert hanging <= 3  # The receiver's two, and one that waits.
+
+
+def test_a_process_ends_although_an_answer_does_not() -> None:
+    with a_receiver() as receiver:
+        receiver.drips = True
+        ended = subprocess.run([sys.executable, "-c", TELLS, receiver.url], timeout=60, check=False)
+        receiver.drips = False
+
+    assert ended.returncode == 0
 
 
 def test_an_address_that_nobody_listens_at_raises() -> None:

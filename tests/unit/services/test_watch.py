@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.order import Role
@@ -402,6 +403,25 @@ def test_symbol_that_falls_silent_while_others_stream_is_polled(world: World, tr
     acted = next(s for s, x in watching.told if isinstance(x, e.Acted))
     assert acted <= 24
     assert only_trade(world).close_reason == "Take profit hit"
+
+
+def test_loop_that_was_held_up_itself_does_not_take_the_stream_for_silent(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+
+    def hang(name: str, params: dict[str, Any], send: Callable[[], Any]) -> Any:
+        if name == "cancel_order":
+            world.clock.sleep(12)
+            raise requests.exceptions.ReadTimeout
+        return send()
+
+    for second in range(1, 40):
+        watching.stream.at(second, moves(watching, "60000" if second < CROSSES_AT else "62000"))
+    watching.stream.at(CROSSES_AT, lambda: setattr(world.session, "hook", hang))
+
+    watching.run(40)
+
+    assert watching.events(e.Crossed)
+    assert watching.events(e.Polling) == []
 
 
 def test_pass_that_did_not_reach_the_exchange_comes_again_soon(world: World, trade: Trade) -> None:
