@@ -109,11 +109,11 @@ class DeskTest:
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)
 
-
-def check_screen(name: str, text: str) -> None:
-    """Compare a screen with the one on file; UPDATE_SCREENS=1 writes it anew."""
-    file = SNAPSHOTS / f"{name}.txt"
-    if os.environ.get("UPDATE_SCREENS"):
-        SNAPSHOTS.mkdir(exist_ok=True)
-        file.write_text(text + "\n", encoding="utf-8")
-    assert text + "\n" == file.read_text(encoding="utf-8")
+    async def comes_to(self, pilot: Pilot[int], name: str) -> None:
+        """Wait until the screen is the one on file; UPDATE_SCREENS=1 writes it anew, once it stands still."""
+        file = SNAPSHOTS / f"{name}.txt"
+        if os.environ.get("UPDATE_SCREENS"):
+            await pilot.pause(5)
+            file.write_text(self.text + "\n", encoding="utf-8")
+        wanted = file.read_text(encoding="utf-8").rstrip("\n")
+        await self.until(pilot, lambda: self.text == wanted)

@@ -28,8 +28,23 @@ def fill(table: Table, wanted: Mapping[int, tuple[str, ...]]) -> None:
             table.add_row(*cells, key=str(number))
         if table.row_count:
             table.move_cursor(row=min(row, table.row_count - 1))
+        _draw_anew(table)
         return
+    has_changed = False
     for number, cells in wanted.items():
         for column, cell in zip(table.columns, cells, strict=True):
             if table.get_cell(str(number), column) != cell:
                 table.update_cell(str(number), column, cell, update_width=True)
+                has_changed = True
+    if has_changed:
+        _draw_anew(table)
+
+
+def _draw_anew(table: Table) -> None:
+    """Draw a table once more: it learns its columns' widths when idle, and keeps lines that it drew before."""
+
+    def anew() -> None:
+        table.notify_style_update()
+        table.refresh()
+
+    table.call_after_refresh(anew)
