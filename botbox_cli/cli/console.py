@@ -222,3 +222,8 @@ def _nowhere(mode: str) -> TextIO:
 
 def _one_line(text: str) -> str:
     return " ".join(_CONTROL.sub("", text).split())
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 trade", "2 trades"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

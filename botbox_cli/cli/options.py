@@ -29,8 +29,23 @@ Since = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="From then on: 2y, 90d, 12h, or an ISO date (UTC)."),
 ]
-SetupId = Annotated[int, typer.Argument(metavar="ID", help="The setup, as `botbox setups` lists it.")]
-TradeId = Annotated[int, typer.Argument(metavar="ID", help="The trade, as `botbox trades` lists it.")]
+
+
+def id_of(text: str) -> int:
+    """Return the id that somebody typed. Raises UsageError."""
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(
+            f"{text!r} is no id", "ids are numbers, as `botbox setups` and `botbox trades` list them"
+        )
+    return int(text)
+
+
+SetupId = Annotated[
+    int, typer.Argument(metavar="ID", parser=id_of, help="The setup, as `botbox setups` lists it.")
+]
+TradeId = Annotated[
+    int, typer.Argument(metavar="ID", parser=id_of, help="The trade, as `botbox trades` lists it.")
+]
 ModeFilter = Annotated[
     str | None,
     typer.Option(

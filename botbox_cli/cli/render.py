@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
-from botbox_cli.cli.console import Column, Console
+from botbox_cli.cli.console import Column, Console, count
 from botbox_cli.domain.number import plain
 
 if TYPE_CHECKING:
@@ -441,7 +441,7 @@ def record_report(console: Console, result: RecordResult) -> None:
     ]
     _table(console, _SERIES, rows)
     repaired = f", {result.repaired} of them in gaps" if result.repaired else ""
-    console.say(f"{result.recorded} candles recorded{repaired}")
+    console.say(f"{count(result.recorded, 'candle')} recorded{repaired}")
     for failure in result.errors:
         console.complain(failure.error)
 
@@ -461,7 +461,7 @@ def scan_report(console: Console, result: ScanResult) -> None:
     rows += [(f"setup {i.id}", "INVALIDATED", i.reason) for i in result.invalidated]
     rows += [(s.symbol, str(s.reason), s.detail) for s in result.skipped]
     _table(console, _SCAN, rows)
-    console.say(f"{result.scanned} symbols scanned, {len(result.detected)} setups found")
+    console.say(f"{count(result.scanned, 'symbol')} scanned, {count(len(result.detected), 'setup')} found")
     if result.detected:
         console.say(f"next: `botbox show {result.detected[0].id}`")
 
@@ -480,7 +480,9 @@ def monitor_report(console: Console, result: MonitorResult) -> None:
     if not rows and not result.errors and not console.err.isatty():
         return  # cron writes a letter about every word
     _table(console, _MONITOR, rows)
-    console.say(f"{_trades(result.checked)} checked, {result.closed} closed" if rows else "no open trades")
+    console.say(
+        f"{count(result.checked, 'trade')} checked, {result.closed} closed" if rows else "no open trades"
+    )
     for failure in result.errors:
         console.complain(failure.error)
 
@@ -500,13 +502,13 @@ _MONITOR = (
 def record_brief(console: Console, result: RecordResult) -> None:
     gaps = sum(s.gaps for s in result.series)
     lost = f", {gaps} missing in gaps" if gaps else ""
-    console.write(f"record: {result.recorded} candles in {len(result.series)} series{lost}")
+    console.write(f"record: {count(result.recorded, 'candle')} in {len(result.series)} series{lost}")
     for failure in result.errors:
         console.complain(failure.error)
 
 
 def scan_brief(console: Console, result: ScanResult) -> None:
-    console.write(f"scan: {result.scanned} symbols, {len(result.detected)} setups found")
+    console.write(f"scan: {count(result.scanned, 'symbol')}, {count(len(result.detected), 'setup')} found")
     for setup in result.detected:
         console.write(f"scan: setup {setup.id}, {setup.symbol}: {_levels(console, setup)}")
     for gone in result.invalidated:
@@ -514,7 +516,7 @@ def scan_brief(console: Console, result: ScanResult) -> None:
 
 
 def monitor_brief(console: Console, result: MonitorResult) -> None:
-    console.write(f"monitor: {_trades(result.checked)} checked, {result.closed} closed")
+    console.write(f"monitor: {count(result.checked, 'trade')} checked, {result.closed} closed")
     for trade in result.trades:
         if trade.action != "none":
             console.write(f"monitor: trade {trade.id}, {trade.symbol}: {trade.action}, {trade.detail}")
@@ -577,10 +579,6 @@ _STATS = (
     Column("pnl", right=True, signed=True, label="P&L"),
     Column("fees", 2, right=True),
 )
-
-
-def _trades(count: int) -> str:
-    return "1 trade" if count == 1 else f"{count} trades"
 
 
 # -- looking back

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botbox_cli.cli import render
+from botbox_cli.cli.console import count
 from botbox_cli.documents import Document, iso, setup_document, trade_document
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.statistics import Statistics
@@ -136,7 +137,7 @@ def _wrapped(text: str, width: int | None) -> list[str]:
 def _in_words(passed: timedelta) -> str:
     minutes = int(passed.total_seconds()) // 60
     parts = [(minutes // 1440, "days"), (minutes // 60 % 24, "hours"), (minutes % 60, "minutes")]
-    return " ".join(f"{count} {unit if count != 1 else unit[:-1]}" for count, unit in parts if count)
+    return " ".join(count(number, unit[:-1]) for number, unit in parts if number)
 
 
 def session_document(steps: Sequence[demo.Step]) -> Document:
@@ -158,9 +159,9 @@ def in_short(result: demo.Result) -> str:
     """Return what came of a command, in one sentence."""
     match result:
         case RecordResult():
-            return f"{result.recorded} candles recorded"
+            return f"{count(result.recorded, 'candle')} recorded"
         case ScanResult():
-            return f"{result.scanned} symbols scanned, {len(result.detected)} setups found"
+            return f"{count(result.scanned, 'symbol')} scanned, {count(len(result.detected), 'setup')} found"
         case demo.Waiting():
             return f"waiting for a decision: {', '.join(str(setup.id) for setup in result.setups)}"
         case Card():

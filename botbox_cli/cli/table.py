@@ -44,7 +44,8 @@ def draw(
         console.print(table)
         if left_out:
             console.print(
-                f"{left_out} more columns on a wider terminal, in a pipe and with --json", style="dim"
+                f"{left_out} more column{'' if left_out == 1 else 's'} on a wider terminal, in a pipe and with --json",
+                style="dim",
             )
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 

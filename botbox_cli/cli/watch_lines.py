@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botbox_cli.cli.console import Console
+from botbox_cli.cli.console import Console, count
 from botbox_cli.documents import Document, error_document, iso, number_or_null, setup_document
 from botbox_cli.domain.number import plain
 from botbox_cli.services import watch_events as e
@@ -30,12 +30,13 @@ def line_of(console: Console, event: e.Event) -> str | None:
         case e.CandleStored(symbol, timeframe, opened_at, close):
             return f"{symbol} {timeframe} candle of {console.time(opened_at)} closed at {close:.10g}"
         case e.Recorded(recorded, repaired, errors):
-            failed = f", {_count(len(errors), 'error')}" if errors else ""
-            return f"{_count(recorded, 'candle')} recorded, of them {repaired} in gaps{failed}"
+            failed = f", {count(len(errors), 'error')}" if errors else ""
+            in_gaps = f", {repaired} of them in gaps" if repaired else ""
+            return f"{count(recorded, 'candle')} recorded{in_gaps}{failed}"
         case e.Scanned(timeframe, scanned, found):
-            return f"{_count(scanned, 'symbol')} scanned on {timeframe}, {_count(found, 'setup')} found"
+            return f"{count(scanned, 'symbol')} scanned on {timeframe}, {count(found, 'setup')} found"
         case e.Passed(checked, closed, _):
-            return f"{_count(checked, 'trade')} checked, {closed} closed" if checked else None
+            return f"{count(checked, 'trade')} checked, {closed} closed" if checked else None
         case e.BooksChanged():
             return None
         case _:
@@ -126,10 +127,6 @@ def _document_of_trade(event: e.Event) -> Document | None:
             return {"event": "recovered", "subject": subject}
         case _:
             return None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _subject(subject: str) -> str:

@@ -225,7 +225,7 @@ def check_trades(desk: Desk) -> list[Finding]:
     faults = [fault for book in living if (fault := _fault(book, resting)) is not None]
     findings += [failed("stops", fault) for fault in faults]
     if living and not faults:
-        findings.append(good("stops", f"all {len(living)} open trades have their stop on the exchange"))
+        findings.append(good("stops", f"open trades: {len(living)}, each with its stop on the exchange"))
     if not living:
         findings.append(good("stops", "no open trades"))
     return findings

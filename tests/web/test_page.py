@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -199,6 +200,29 @@ def test_tab_from_yesterday_shows_why_it_is_refused(open_page: OpenPage, served:
     page.locator("dialog .problem", has_text="expired").wait_for()
     picture(page, "desktop-8-expired")
     assert botbox("trades", "--json").document["trades"] == []
+
+
+def test_price_that_moved_is_taken_when_somebody_says_so(open_page: OpenPage, served: Served) -> None:
+    last = Decimal(botbox("candles", "ETHUSDT", "--limit", "1", "--json").document["candles"][0]["close"])
+    levels = [f"{last * Decimal(factor):.2f}" for factor in ("0.98", "0.96", "1.06")]
+    words = [word for pair in zip(("--entry", "--stop", "--tp1"), levels, strict=True) for word in pair]
+    moved = botbox("propose", "ETHUSDT", *words, "--json").document["setup"]["id"]
+    page = open_page(DESKTOP)
+    log_in(page, served)
+    choose(page, moved)
+    page.get_by_text("asks whether to take the present price").wait_for()
+
+    page.get_by_role("button", name="Approve and trade").click()
+    go = page.locator("dialog").get_by_role("button", name="Approve and trade")
+    assert go.is_disabled()
+    page.get_by_label("take the present price").fill("accept")
+    go.click()
+
+    page.locator("[data-trade='1']").wait_for()
+    [trade] = botbox("trades", "--json").document["trades"]
+    assert (trade["setup_id"], trade["status"]) == (moved, "OPEN")
+    assert Decimal(trade["entry_price"]) > Decimal(levels[0])
+    assert trade["entry_price"] in page.locator("[data-trade='1']").inner_text()
 
 
 def test_two_pages_approving_at_once_are_one_order(open_page: OpenPage, served: Served) -> None:

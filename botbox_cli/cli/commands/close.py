@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbox_cli.cli.options import AsJson, EnvFile, Yes, checked_id
+from botbox_cli.cli.options import AsJson, EnvFile, Yes, checked_id, id_of
 from botbox_cli.cli.session import Session, begin
 from botbox_cli.cli.unbroken import unbroken
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def close(
     ctx: typer.Context,
     trade_id: Annotated[
-        int | None, typer.Argument(metavar="ID", help="The trade, as `botbox trades` lists it.")
+        int | None, typer.Argument(metavar="ID", parser=id_of, help="The trade, as `botbox trades` lists it.")
     ] = None,
     close_all: Annotated[bool, typer.Option("--all", help="Close every open trade.")] = False,
     yes: Yes = False,

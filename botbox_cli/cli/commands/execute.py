@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbox_cli.cli.options import AcceptPrice, AsJson, EnvFile, Yes, checked_id
+from botbox_cli.cli.options import AcceptPrice, AsJson, EnvFile, Yes, checked_id, id_of
 from botbox_cli.cli.session import Session, begin
 from botbox_cli.cli.unbroken import unbroken
 from botbox_cli.errors import BotboxError, UsageError, gravest
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def execute(
     ctx: typer.Context,
-    setup_id: Annotated[int | None, typer.Argument(metavar="ID", help="An approved setup.")] = None,
+    setup_id: Annotated[
+        int | None, typer.Argument(metavar="ID", parser=id_of, help="An approved setup.")
+    ] = None,
     approved: Annotated[
         bool, typer.Option("--approved", help="Every approved setup that has no trade.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botbox_cli.cli.options import AsJson, EnvFile, checked_id
+from botbox_cli.cli.options import AsJson, EnvFile, checked_id, id_of
 from botbox_cli.cli.session import begin
 from botbox_cli.errors import BotboxError
 
@@ -20,7 +20,9 @@ CANDLES = 200
 
 def explain(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="The setup, or with --trade the trade.")],
+    number: Annotated[
+        int, typer.Argument(metavar="ID", parser=id_of, help="The setup, or with --trade the trade.")
+    ],
     trade: Annotated[bool, typer.Option("--trade", help="ID is that of a trade.")] = False,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file.")] = None,
     as_json: AsJson = False,

@@ -46,5 +46,6 @@ def init(ctx: typer.Context, as_json: AsJson = False, env_file: EnvFile = None) 
     console.write(f"{path}: {'written' if is_new else 'there already, left alone'}")
     console.write(f"{place}: {'ready' if has_changed else 'up to date'}")
     if token is not None:
-        console.write(f"token for the page of `botbox serve`, shown only now: {token}")
+        console.write("token for the page of `botbox serve`, shown only now:")
+        console.write(token)
     console.say("next: `botbox record --once`, then `botbox scan`; `botbox doctor` checks everything")

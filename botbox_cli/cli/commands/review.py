@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botbox_cli.cli.options import AsJson, EnvFile, checked_id
+from botbox_cli.cli.options import AsJson, EnvFile, checked_id, id_of
 from botbox_cli.cli.session import Session, begin
 from botbox_cli.errors import UsageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def review(
     ctx: typer.Context,
     trade_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="One closed trade; else all.")
+        int | None, typer.Argument(metavar="[ID]", parser=id_of, help="One closed trade; else all.")
     ] = None,
     answer: Annotated[
         str | None, typer.Option("--answer", metavar="TEXT", help="The answer, from a script.")

@@ -69,7 +69,8 @@ def _make_token(session: Session) -> int:
     if session.console.as_json:
         session.console.document({"web_token": token})
     else:
-        session.console.write(f"token for the page of `botbox serve`, shown only now: {token}")
+        session.console.write("token for the page of `botbox serve`, shown only now:")
+        session.console.write(token)
         session.console.say("the former token and all sessions have ended")
     return 0
 

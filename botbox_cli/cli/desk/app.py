@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,15 +15,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Footer, Input, RichLog, Static
 from textual.worker import Worker, WorkerState
 
-from botbox_cli.cli.console import Console
 from botbox_cli.cli.desk import cards, deeds, rows
-from botbox_cli.cli.desk.dialogs import Notice, Question, Reason
-from botbox_cli.cli.desk.messages import Told, WatchEnded
+from botbox_cli.cli.desk.detail import Detail
+from botbox_cli.cli.desk.dialogs import CardNotice, Notice, Question, Reason
 from botbox_cli.cli.desk.model import Model, equity_of, read_model
+from botbox_cli.cli.desk.news import Told, WatchEnded, line_of_log
 from botbox_cli.cli.desk.place import Place
 from botbox_cli.cli.desk.style import CSS, HELP
 from botbox_cli.cli.desk.tables import Table, chosen_in, fill
-from botbox_cli.cli.watch_lines import line_of
 from botbox_cli.domain.account import Mode
 from botbox_cli.errors import BotboxError
 from botbox_cli.services import watch_events as e
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from botbox_cli.services.desk import Desk
     from botbox_cli.services.watch import Watch
 
-_UTC = Console(io.StringIO(), io.StringIO(), io.StringIO())
-"""Writes times as records have them; nothing is written to it."""
 REDRAW_S = 0.5
 EQUITY_S = 30.0
 LOG_LINES = 500
@@ -55,7 +51,7 @@ class DeskApp(App[int]):
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
-        Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
         Binding("escape", "unfilter", show=False),
     ]
 
@@ -64,6 +60,7 @@ class DeskApp(App[int]):
         self.place = place
         self.live: Watch = place.make_watch(self._tell)
         self.ended_by: Exception | None = None
+        self.was_interrupted = False
         self._reader: Desk = place.hand()
         self._equity_reader: Desk = place.hand()
         self._thread = threading.Thread(target=self._run_watch, name="watch", daemon=True)
@@ -89,7 +86,7 @@ class DeskApp(App[int]):
                 yield Static("Open trades", classes="title", id="trades-title")
                 yield DataTable(id="trades", cursor_type="row", cell_padding=0)
                 yield RichLog(id="log", max_lines=LOG_LINES, wrap=True, min_width=0, markup=False)
-            with VerticalScroll(id="detail"):
+            with Detail(id="detail"):
                 yield Static("", id="card")
         yield Input(placeholder="filter by symbol (Enter keeps it, Escape ends it)", id="filter")
         yield Footer(show_command_palette=False)
@@ -153,7 +150,7 @@ class DeskApp(App[int]):
             self._reload()
         if isinstance(event, e.BooksChanged):
             self._ask_equity()
-        line = line_of(_UTC, event)
+        line = line_of_log(event)
         if line is not None and not isinstance(event, e.Passed):
             self._note(line)
         self._redraw()
@@ -229,10 +226,17 @@ class DeskApp(App[int]):
             return
         width = self.size.width - 6
 
+        async def follow(action: str | None) -> None:
+            if action is not None:
+                await self.run_action(action)
+
         def show(text: str) -> None:
-            self.push_screen(Notice(Text.from_ansi(text), classes="dialog card"))
+            self.push_screen(CardNotice(Text.from_ansi(text)), follow)
 
         self._draw_card(chosen_in(event.data_table), width, show)
+
+    def on_detail_resized(self) -> None:
+        self._show_card()
 
     def on_descendant_focus(self) -> None:
         self._show_card()
@@ -378,6 +382,11 @@ class DeskApp(App[int]):
 
     def action_help(self) -> None:
         self.push_screen(Notice(HELP))
+
+    async def action_interrupt(self) -> None:
+        """End as `q` does, and say by the exit code that it was Ctrl-C."""
+        self.was_interrupted = True
+        await self.action_quit()
 
     async def action_quit(self) -> None:
         """End once what the watch has under way has ended; asked twice, at once."""

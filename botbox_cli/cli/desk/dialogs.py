@@ -65,7 +65,7 @@ class Reason(ModalScreen[str]):
         self.dismiss("")
 
 
-class Notice(ModalScreen[None]):
+class Notice(ModalScreen[str]):
     """Shows a text until a key is pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space,q", "dismiss", "Back")]
@@ -80,3 +80,18 @@ class Notice(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+
+class CardNotice(Notice):
+    """Shows a card; the keys that act on what it shows end it with the name of their action."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"leave_for('{action}')")
+        for key, action in (("a", "approve"), ("r", "reject"), ("c", "close"))
+    ]
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text, classes="dialog card")
+
+    def action_leave_for(self, action: str) -> None:
+        self.dismiss(action)

@@ -64,4 +64,4 @@ def run_desk(session: Session, wiring: Wiring, sight: Sight, stream: Stream, pos
         console.err = stderr
     if app.ended_by is not None:
         raise app.ended_by
-    return 0
+    return 130 if app.was_interrupted else 0

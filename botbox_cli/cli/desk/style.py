@@ -31,13 +31,14 @@ DataTable > .datatable--cursor { text-style: reverse; }
 """
 
 HELP = """\
-a  approve the chosen setup and trade it      Tab     the other list
-r  reject it, with a reason                   Up Down choose
-c  close the chosen trade at market           Enter   its card, on a narrow screen
-h  halt new entries, or allow them again      /       filter by symbol
-?  this help                                  q       quit
+a  approve the chosen setup, trade it   Tab      the other list
+r  reject it, with a reason             Up Down  choose
+c  close the chosen trade at market     Enter    its card, where
+h  halt entries, or allow them again             there is no room
+/  filter by symbol                     q        quit
 
 What moves money asks once; the answer is No unless you say Yes.
-"to stop" and "to target" say what is lost or gained on the way there, in
-percent of the price and in R, the distance from entry to the first stop.
+"to stop" and "to target" say what is lost or gained on the way
+there, in percent of the price and in R, the distance from entry
+to the first stop.
 Stops rest on the exchange: they work while this desk is closed."""

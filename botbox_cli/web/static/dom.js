@@ -22,9 +22,11 @@ export function rounded(text, digits = 2) {
   return Number(text).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-// Prices are written without groups, as the exchange writes them.
-export const price = (text, like) =>
-  text === null || text === undefined ? "–" : Number(text).toFixed((like.split(".")[1] || "").length);
+// Prices are written without groups, as the exchange writes them; an average of fills with eight digits, as the terminal does.
+export const price = (text) =>
+  text === null || text === undefined
+    ? "–"
+    : Number(text).toLocaleString("en", { useGrouping: false, maximumSignificantDigits: 8 });
 
 export function signed(text, digits = 2) {
   if (text === null || text === undefined) return "–";

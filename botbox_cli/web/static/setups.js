@@ -164,10 +164,14 @@ async function loadCard(setup) {
   if (chosen()?.id !== setup.id) return;
   state.card = card;
   const against = problem ? [problem] : card.against;
-  fill($("against"), ...against.map((e) => el("p", { class: "problem" }, e.hint ? `${e.message} (${e.hint})` : e.message)));
+  fill($("against"), ...against.map((e) => el("p", { class: "problem" }, hintOf(e) ? `${e.message} (${hintOf(e)})` : e.message)));
   $("sizing").replaceWith(sizing());
   $("statistics").replaceWith(statistics());
 }
+
+// The hint for the terminal names an option; here it is a question.
+const hintOf = (error) =>
+  error.code === "price_moved" ? "Approve asks whether to take the present price" : error.hint;
 
 function facts(title, id, rows, note) {
   return el(
@@ -242,7 +246,9 @@ export function askApprove() {
   const isLive = state.system().mode === "live";
   const s = state.card?.sizing;
   const verb = setup.direction === "long" ? "Buy" : "Sell short";
+  const moved = (state.card?.against ?? []).find((e) => e.code === "price_moved");
   const lines = [
+    ...(moved ? [`${moved.message}.`] : []),
     s ? `${verb} ${s.qty} at market, near ${s.price}, worth ${rounded(s.value)}. At risk: ${rounded(s.risk)}.`
       : `${verb} at market, at the size that your limits allow.`,
     `Stop ${setup.stopLoss}, target ${setup.takeProfit1}.`,
@@ -252,12 +258,13 @@ export function askApprove() {
     lines,
     fields: [
       ...(isLive ? [{ name: "confirm", label: `Type ${setup.symbol} to confirm`, wanted: setup.symbol, required: true }] : []),
+      ...(moved ? [{ name: "accept", label: "Type accept to take the present price", wanted: "accept", required: true }] : []),
       { name: "note", label: "Note (optional)" },
     ],
     verb: isLive ? "Approve with real money" : "Approve and trade",
     kind: isLive ? "danger" : "primary",
-    act: async (values) => {
-      const done = await post(`/api/setups/${setup.id}/approve`, values);
+    act: async ({ accept, ...values }) => {
+      const done = await post(`/api/setups/${setup.id}/approve`, { ...values, acceptPrice: accept !== undefined });
       if (done.error) toast(`${done.error.message}${done.error.hint ? ` (${done.error.hint})` : ""}`, "bad");
       if (done.success) toast(`${setup.symbol}: trade ${done.tradeId} is open`, "good");
       state.changed();

@@ -67,7 +67,8 @@ function nowOf(trade) {
   const sign = isLong ? 1 : -1;
   const risk = Math.abs(Number(trade.entryPrice) - Number(trade.stopLoss));
   const each = (at - Number(trade.entryPrice)) * sign;
-  return { at, pnl: each * Number(trade.quantity), r: risk ? each / risk : null, text: isLong ? quote.bid : quote.ask };
+  const pnl = each * Number(trade.quantity) - Number(trade.fees ?? 0);
+  return { at, pnl, r: risk ? each / risk : null, text: isLong ? quote.bid : quote.ask };
 }
 
 // Where the price stands between stop and target.
@@ -87,7 +88,7 @@ function drawOpen() {
   fill($("open"), table("Open trades", [
     ["Pair", (t) => ({ text: el("span", {}, el("strong", {}, t.symbol), " ", el("span", { class: `tag ${t.direction}` }, t.direction)) })],
     ["Quantity", plainCell((t) => t.quantity)],
-    ["Entry", plainCell((t) => price(t.entryPrice, t.stopLoss))],
+    ["Entry", plainCell((t) => price(t.entryPrice))],
     ["Now", plainCell((t) => nowOf(t)?.text)],
     ["P&L now", (t) => {
       const now = nowOf(t);
@@ -111,8 +112,8 @@ function drawClosed() {
     ["Pair", (t) => ({ text: el("span", {}, el("strong", {}, t.symbol), " ", el("span", { class: `tag ${t.direction}` }, t.direction)) })],
     ["Closed", plainCell((t) => time(t.exitTime))],
     ["Why", plainCell((t) => t.closeReason)],
-    ["Entry", plainCell((t) => price(t.entryPrice, t.stopLoss))],
-    ["Exit", plainCell((t) => price(t.exitPrice, t.stopLoss))],
+    ["Entry", plainCell((t) => price(t.entryPrice))],
+    ["Exit", plainCell((t) => price(t.exitPrice))],
     ["Fees", plainCell((t) => rounded(t.fees))],
     ["P&L", (t) => ({ text: signed(t.pnl), kind: gain(t.pnl) })],
     ["R", (t) => ({ text: signed(t.rMultiple), kind: gain(t.rMultiple) })],

@@ -106,7 +106,16 @@ def test_an_interrupt_says_what_to_look_at() -> None:
     [
         (["nope"], "No such command 'nope'", "see `botbox --help`"),
         (["show"], "Missing argument 'ID'", "see `botbox show --help`"),
-        (["show", "abc"], "Invalid value for 'ID'", "see `botbox show --help`"),
+        (
+            ["show", "abc"],
+            "'abc' is no id",
+            "ids are numbers, as `botbox setups` and `botbox trades` list them",
+        ),
+        (
+            ["close", "1_0"],
+            "'1_0' is no id",
+            "ids are numbers, as `botbox setups` and `botbox trades` list them",
+        ),
         (["show", "--nope", "1"], "No such option: --nope", "see `botbox show --help`"),
         (["reject", "1"], "Missing option '--reason'", "see `botbox reject --help`"),
         (

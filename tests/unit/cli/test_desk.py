@@ -50,6 +50,7 @@ async def drawn(desk: DeskTest, pilot: Pilot[int]) -> None:
 def test_screen(world: World, width: int, height: int) -> None:
     open_trade(world)
     world.add_setup(symbol="ETHUSDT", approved=False, entry="2500", stop="2450", tp1="2600", tp2="2700")
+    world.clock.sleep(60)
     desk = DeskTest(world)
     desk.list_candles("ETHUSDT", 2480)
     desk.price("60500", "60500.1")
@@ -71,7 +72,7 @@ def test_question_names_what_will_be_done(world: World, width: int, height: int)
 
     async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
         await drawn(desk, pilot)
-        await desk.shows(pilot, "Setups waiting: 1")
+        await desk.shows(pilot, "Setups waiting: 1", "BTCUSDT    long  hand 60000")
         await pilot.press("a")
         await desk.shows(pilot, "Approve and trade setup 1", "stop 58000", "Yes")
         await desk.looks_like(pilot, f"question-{width}x{height}", dialog=True)
@@ -297,3 +298,37 @@ def test_watch_that_ends_over_a_wrong_key_ends_the_desk_with_it(world: World) ->
 
     with pytest.raises(ConfigError):
         DeskTest(world).run(script)
+
+
+def test_keys_work_on_the_card_that_lies_over_a_narrow_desk(world: World) -> None:
+    world.add_setup(approved=False)
+
+    async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
+        await desk.shows(pilot, "Setups waiting: 1")
+        await pilot.press("enter")
+        await desk.shows(pilot, "target 1")
+        await pilot.press("a")
+        await desk.shows(pilot, "Approve and trade setup 1")
+        await pilot.press("y")
+        await desk.shows(pilot, "Open trades: 1")
+
+    DeskTest(world).run(script, width=80, height=24)
+    assert only_trade(world).status is TradeStatus.OPEN
+
+
+def test_card_is_drawn_for_the_width_that_the_terminal_has_now(world: World) -> None:
+    world.add_setup(symbol="ETHUSDT", approved=False, entry="2500", stop="2450", tp1="2600", tp2="2700")
+    desk = DeskTest(world)
+    desk.list_candles("ETHUSDT", 2480)
+
+    def target_line() -> str:
+        return next((line for line in desk.text.splitlines() if "target 2 2700" in line), "")
+
+    async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
+        await desk.until(pilot, lambda: "──" in target_line())
+        await pilot.resize_terminal(160, 40)
+        await desk.until(pilot, lambda: len(target_line()) > 130)
+        await pilot.resize_terminal(116, 40)
+        await desk.until(pilot, lambda: 0 < len(target_line()) <= 116 and "──" in target_line())
+
+    desk.run(script)

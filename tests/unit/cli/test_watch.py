@@ -72,7 +72,7 @@ def test_every_event_has_a_line_and_a_document() -> None:
         (e.Leading(None), "this watch acts now"),
         (e.Standby(OTHER), "another watch acts (pid 77 on desk); this one looks on, and takes over after it"),
         (e.Polling(False, "prices stream again"), "prices stream again"),
-        (e.Recorded(1, 0, ()), "1 candle recorded, of them 0 in gaps"),
+        (e.Recorded(1, 0, ()), "1 candle recorded"),
         (
             e.Crossed(1, "BTCUSDT", "target", Decimal(62000), Decimal("62000.1")),
             "trade 1 BTCUSDT: 62000.1 has reached its target 62000",
