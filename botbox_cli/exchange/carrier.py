@@ -42,8 +42,9 @@ class Carrier(HTTPAdapter):
         """Read piece by piece, each as it comes, and translate errors as `Response.iter_content` does."""
         ends_at = self._ticks() + ANSWER_LIMIT_S
         pieces = []
+        response.raw.decode_content = True
         try:
-            while piece := response.raw.read1(PIECE, decode_content=True):
+            while piece := response.raw.read1(PIECE):
                 pieces.append(piece)
                 if self._ticks() > ends_at:
                     raise ReadTimeout(f"the answer was not there after {ANSWER_LIMIT_S:g} s")

@@ -20,10 +20,8 @@ from botbox_cli.errors import BotboxError, ConfigError, ExchangeUnavailable, Sto
 from botbox_cli.ports import CandleClosed, Exchange, Holder, News, OrderNews, Price, Stream, StreamState
 from botbox_cli.services.attend import Snapshot
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.invalidate import Invalidated, invalidate
-from botbox_cli.services.jobs import job
-from botbox_cli.services.monitor import MonitorResult, attend_trade, monitor
-from botbox_cli.services.tally import FirstRequest, Latency, add_latency, count_errors
+from botbox_cli.services.monitor import MonitorResult, attend_trade
+from botbox_cli.services.tally import FirstRequest, Latency
 from botbox_cli.services.watch_clerk import Clerk
 from botbox_cli.services.watch_events import (
     Acted,
@@ -40,8 +38,16 @@ from botbox_cli.services.watch_events import (
 from botbox_cli.services.watch_harvest import Harvester
 from botbox_cli.services.watch_health import DATABASE, EXCHANGE, Health
 from botbox_cli.services.watch_polls import STREAM_PATIENCE_S, Polls
+from botbox_cli.services.watch_round import Round, look_after_all
 from botbox_cli.services.watch_silence import Silence
-from botbox_cli.services.watch_trades import BUSY_RETRY_S, OpenTrades, Watched, quote_for, symbols_of_setups
+from botbox_cli.services.watch_trades import (
+    BUSY_RETRY_S,
+    OpenTrades,
+    Watched,
+    newer,
+    quote_for,
+    symbols_of_setups,
+)
 
 PULSE_S = 1.0
 """How often the lease, the log and the clock are looked at."""
@@ -70,14 +76,6 @@ class Sight:
     timeframes: tuple[str, ...]
     scan_timeframe: str = "60"
     interval_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one full pass came to."""
-
-    passed: MonitorResult
-    invalidated: list[Invalidated]
 
 
 class Watch:
@@ -227,7 +225,7 @@ class Watch:
         prices: dict[str, Price] = {}
         for item in news:
             if isinstance(item, Price):
-                prices[item.symbol] = item if item.symbol not in prices else _newer(prices[item.symbol], item)
+                prices[item.symbol] = newer(prices.get(item.symbol), item)
             elif isinstance(item, CandleClosed):
                 self._candles.take(item, is_leading=self.is_leading)
             elif isinstance(item, OrderNews):
@@ -335,7 +333,9 @@ class Watch:
             return
         self._last_pass = self._ticks()
         observed, self._latency = self._latency, Latency()
-        self._clerk.ask("pass", partial(_pass, self._pass_desk, observed), self._passed, self._pass_failed)
+        self._clerk.ask(
+            "pass", partial(look_after_all, self._pass_desk, observed), self._passed, self._pass_failed
+        )
 
     def _passed(self, done: Round) -> None:
         result = done.passed
@@ -402,24 +402,3 @@ class Watch:
             raise
         except BotboxError as e:
             self.health.failed(e)
-
-
-def _newer(a: Price, b: Price) -> Price:
-    return b if b.at >= a.at else a
-
-
-def _pass(desk: Desk, observed: Latency) -> Round:
-    """Look after all trades and close stale setups; a scheduled pass, on record as cron's.
-
-    What was observed since the last one goes to the account's histogram, the codes of errors to its count.
-    """
-    name = f"monitor:{desk.account.id}"
-    with job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
-        result = monitor(desk)
-        current.ok = not result.errors
-        current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
-    with suppress(BotboxError):
-        if any(observed.counts):
-            add_latency(desk.store, desk.account, observed)
-        count_errors(desk.store, desk.account, [e.error.code for e in result.errors])
-    return Round(result, invalidate(desk.store, desk.candles, desk.account, desk.exchange, desk.clock))

@@ -100,3 +100,8 @@ def _has_opened(trade: Trade, before: Watched | None) -> bool:
 def symbols_of_setups(books: Books) -> set[str]:
     """Return the pairs of the setups that wait for a decision or a trade."""
     return {s.symbol for s in books.setups([SetupStatus.ACTIVE, SetupStatus.APPROVED])}
+
+
+def newer(known: Price | None, price: Price) -> Price:
+    """Return the later of two prices of one symbol."""
+    return price if known is None or price.at >= known.at else known

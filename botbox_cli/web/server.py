@@ -16,6 +16,7 @@ from botbox_cli.bootstrap import Wiring
 from botbox_cli.errors import UsageError
 from botbox_cli.ports import Clock, WebStore
 from botbox_cli.web.app import make_app
+from botbox_cli.web.connection import Connection
 from botbox_cli.web.office import Office
 from botbox_cli.web.place import Place
 
@@ -81,7 +82,7 @@ def ready(wiring: Wiring, web: WebStore, place: Place, wall: Clock) -> Iterator[
         uvicorn.Config(
             make_app(office),
             loop="asyncio",
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             interface="asgi3",

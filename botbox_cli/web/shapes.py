@@ -47,7 +47,7 @@ class Approval(Asked):
 
 
 class Rejection(Asked):
-    reason: Reason
+    reason: Reason = "rejected over HTTP"
 
 
 class Closing(Asked):

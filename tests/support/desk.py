@@ -12,6 +12,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from botbox_cli.cli.desk.app import DeskApp
 from botbox_cli.cli.desk.place import Place, Tell
@@ -104,6 +105,11 @@ class DeskTest:
 
     async def shows(self, pilot: Pilot[int], *texts: str) -> None:
         await self.until(pilot, lambda: all(text in self.text for text in texts))
+
+    async def types(self, pilot: Pilot[int], text: str) -> None:
+        """Type into the field that is about to be focused, and press Enter."""
+        await self.until(pilot, lambda: isinstance(self.app.focused, Input))
+        await pilot.press(*text, "enter")
 
     async def looks_like(self, pilot: Pilot[int], name: str, *, dialog: bool = False) -> None:
         """Wait until the screen, or the dialog over it, is the one on file: columns find their widths step by step."""

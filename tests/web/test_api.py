@@ -86,15 +86,22 @@ def test_approval_of_one_that_is_traded_is_refused_with_the_reason(person: Visit
     assert again.json()["error"]["message"] == f"setup {FOUND} is TRIGGERED, not APPROVED"
 
 
-def test_rejection_needs_a_reason_that_is_kept(person: Visitor) -> None:
+def test_rejection_keeps_the_reason(person: Visitor) -> None:
     assert error_of(person.post(f"/api/setups/{FOUND}/reject", {"reason": " "})) == (400, "usage")
-    assert error_of(person.post(f"/api/setups/{FOUND}/reject")) == (400, "usage")
 
     answer = person.post(f"/api/setups/{FOUND}/reject", {"reason": "news tonight"})
 
     assert answer.json() == {"schema": 1, "success": True, "setupId": FOUND}
     shown = botbox("show", FOUND, "--json").document["setup"]
     assert (shown["status"], shown["reason"]) == ("REJECTED", "news tonight")
+
+
+def test_a_script_may_reject_without_a_body(served: Served) -> None:
+    with served.script() as http:
+        answer = http.post(f"/api/setups/{BY_HAND}/reject")
+
+    assert answer.json() == {"schema": 1, "success": True, "setupId": BY_HAND}
+    assert botbox("show", BY_HAND, "--json").document["setup"]["reason"] == "rejected over HTTP"
 
 
 def test_tab_from_yesterday_is_told_that_the_setup_has_expired(person: Visitor) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 import httpx
 import pytest
 
+from botbox_cli.bootstrap import SystemClock
 from botbox_cli.config import Settings
 from botbox_cli.exchange.paper.clocks import ManualClock
+from botbox_cli.services.web_login import another_token
 from botbox_cli.web.routes import events
 from tests.support.cli import botbox
 from tests.support.web import Served, Visitor, a_server
@@ -69,6 +72,37 @@ def test_quiet_stream_has_a_heartbeat_and_ends_with_the_session(
         rest = list(lines)
 
     assert set(rest) <= {"", ": still here"}
+
+
+def test_stream_on_which_something_happens_all_the_time_ends_with_the_session(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 1.5)
+    monkeypatch.setattr(events, "LOOK_S", 0.01)
+    looks = count(1)
+    monkeypatch.setattr(events.Lookout, "_look", lambda _: {"log": next(looks)})
+    clock = ManualClock(NOW)
+    with (
+        a_server(settings, wall=clock) as served,
+        served.person() as person,
+        person.http.stream("GET", "/api/events") as answer,
+    ):
+        told = states(answer)
+        next(told)
+        clock.sleep(25 * 3600)
+
+        assert len(list(islice(told, 10_000))) < 10_000
+
+
+def test_stream_of_a_former_token_ends(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
+    with served.script() as script, script.stream("GET", "/api/events") as answer:
+        lines = answer.iter_lines()
+        while next(lines) != ": still here":
+            pass
+        another_token(served.web, SystemClock())
+
+        assert len(list(islice(lines, 1000))) < 1000
 
 
 def test_number_of_listeners_is_bounded(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +17,11 @@ import pytest
 from botbox_cli.config import Settings
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.services.web_login import FAILURES_OF_ALL, FAILURES_OF_CLIENT
+from botbox_cli.web import connection
 from botbox_cli.web.guard import BODY_MAX
 from botbox_cli.web.place import Place
-from tests.support.web import Served, Visitor, a_server
+from tests.support.cli import botbox
+from tests.support.web import LIMIT_S, Served, Visitor, a_server
 from tests.web.conftest import FOUND
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -501,3 +505,32 @@ def test_many_logins_at_once_are_all_counted(served: Served) -> None:
 
     # Those that were looked at side by side with the last ones allowed may be more, but not more than the threads.
     assert FAILURES_OF_CLIENT <= codes.count(401) <= FAILURES_OF_CLIENT + 8
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"answered"])
+def test_connections_that_end_no_request_give_their_places_back(
+    said: bytes, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_WAIT_S", 0.3)
+    with socket.create_connection(("127.0.0.1", served.place.port), timeout=LIMIT_S) as slow:
+        if said == b"answered":
+            host = f"127.0.0.1:{served.place.port}".encode()
+            slow.sendall(b"GET /api/health HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 999\r\n\r\n")
+            assert slow.recv(9).startswith(b"HTTP/1.1 ")
+            said = b"x"
+        slow.sendall(said)
+
+        with suppress(ConnectionResetError):
+            while slow.recv(65536):
+                pass
+
+
+def test_answer_that_takes_long_is_not_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEAD_WAIT_S", 0.3)
+    with served.script() as script, script.stream("GET", "/api/events") as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        time.sleep(1.0)
+        botbox("halt")
+
+        assert any('"halted":true' in line for line in lines if line.startswith("data: "))

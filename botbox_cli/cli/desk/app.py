@@ -13,13 +13,13 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, RichLog, Static
 from textual.worker import Worker, WorkerState
 
 from botbox_cli.cli.console import Console
 from botbox_cli.cli.desk import cards, deeds, rows
 from botbox_cli.cli.desk.dialogs import Notice, Question, Reason
+from botbox_cli.cli.desk.messages import Told, WatchEnded
 from botbox_cli.cli.desk.model import Model, equity_of, read_model
 from botbox_cli.cli.desk.place import Place
 from botbox_cli.cli.desk.style import CSS, HELP
@@ -38,22 +38,6 @@ _UTC = Console(io.StringIO(), io.StringIO(), io.StringIO())
 REDRAW_S = 0.5
 EQUITY_S = 30.0
 LOG_LINES = 500
-
-
-class Told(Message):
-    """An event of the watch."""
-
-    def __init__(self, event: e.Event) -> None:
-        super().__init__()
-        self.event = event
-
-
-class WatchEnded(Message):
-    """The watch's thread has ended, with what ended it."""
-
-    def __init__(self, error: Exception | None) -> None:
-        super().__init__()
-        self.error = error
 
 
 class DeskApp(App[int]):
@@ -220,8 +204,8 @@ class DeskApp(App[int]):
     # -- what is drawn
 
     def _redraw(self) -> None:
-        if self._is_ending or not self.setups.columns:
-            return
+        if self._is_ending or not self.query("#state") or not self.setups.columns:
+            return  # Closing, or not made yet.
         model = self._model
         state = rows.state_line(model, self._equity, self._feed, self._lead)
         self.query_one("#state", Static).update(" │ ".join([*self._troubles.values(), state]))

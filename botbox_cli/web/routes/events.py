@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -96,23 +97,30 @@ async def events(request: Request) -> StreamingResponse:
     office, visit = office_of(request), visit_of(request)
     if office.lookout is None:
         office.lookout = Lookout(office)
+    token_digest = await office.read(office.web.token_digest)
     bell = office.lookout.join()
-    return StreamingResponse(_stream(office, visit, bell), media_type="text/event-stream")
+    return StreamingResponse(_stream(office, visit, bell, token_digest), media_type="text/event-stream")
 
 
-async def _stream(office: Office, visit: Visit, bell: asyncio.Event) -> AsyncIterator[str]:
+async def _stream(
+    office: Office, visit: Visit, bell: asyncio.Event, token_digest: str | None
+) -> AsyncIterator[str]:
     lookout: Lookout = office.lookout
     try:
         yield f"retry: {RETRY_MS}\n\n"
         told: State | None = None
+        asked_at = time.monotonic()
         while not office.closing.is_set():
             if lookout.state and lookout.state != told:
                 told = lookout.state
                 yield f"event: state\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
             bell.clear()
-            if not await _rang(office, bell):
-                if not await office.read(_is_welcome, office, visit):
+            rang = await _rang(office, bell)
+            if not rang or time.monotonic() - asked_at > HEARTBEAT_S:
+                asked_at = time.monotonic()
+                if not await office.read(_is_welcome, office, visit, token_digest):
                     return
+            if not rang:
                 yield ": still here\n\n"
     finally:
         lookout.leave(bell)
@@ -129,14 +137,13 @@ async def _rang(office: Office, bell: asyncio.Event) -> bool:
             task.cancel()
 
 
-def _is_welcome(office: Office, visit: Visit) -> bool:
-    """Tell whether the session lives on. A database that can't be asked ends nothing."""
-    if not visit.secret:
-        return True
+def _is_welcome(office: Office, visit: Visit, token_digest: str | None) -> bool:
+    """Tell whether the session, or the token, is still good. A database that can't be asked ends nothing."""
     try:
-        office.door.session(visit.secret)
+        if visit.secret:
+            office.door.session(visit.secret)
+        return office.web.token_digest() == token_digest
     except NotLoggedIn:
         return False
     except BotboxError:
         return True
-    return True

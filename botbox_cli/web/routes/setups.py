@@ -109,12 +109,15 @@ def _failed(error: BotboxError | None) -> int:
 
 
 @router.post("/api/setups/{setup_id}/reject", response_model=Rejected)
-async def reject(request: Request, setup_id: Id, rejection: Rejection) -> Response:
-    """Reject a setup, with a reason that is kept."""
+async def reject(
+    request: Request, setup_id: Id, rejection: Annotated[Rejection | None, Body()] = None
+) -> Response:
+    """Reject a setup. The reason is kept; the page asks for one, a script may leave it out."""
     office, visit = office_of(request), visit_of(request)
-    if not rejection.reason.strip():
+    reason = (rejection or Rejection()).reason.strip()
+    if not reason:
         raise UsageError("the reason is empty", "say why: it is kept")
-    await office.read(_reject, office, visit, setup_id, rejection.reason.strip())
+    await office.read(_reject, office, visit, setup_id, reason)
     return answer({"success": True, "setup_id": setup_id})
 
 

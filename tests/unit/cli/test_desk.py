@@ -150,7 +150,7 @@ def test_reject_keeps_the_reason(world: World) -> None:
         await desk.shows(pilot, "Setups waiting: 1")
         await pilot.press("r")
         await desk.shows(pilot, "Reject setup 1?")
-        await pilot.press(*"aqh", "enter")
+        await desk.types(pilot, "aqh")
         await desk.shows(pilot, "Setups waiting: 0")
 
     DeskTest(world).run(script)
@@ -166,7 +166,7 @@ def test_reject_without_a_reason_is_called_off(world: World) -> None:
         await desk.shows(pilot, "Setups waiting: 1")
         await pilot.press("r")
         await desk.shows(pilot, "Reject setup 1?")
-        await pilot.press("enter")
+        await desk.types(pilot, "")
         await desk.until(pilot, lambda: "Reject setup" not in desk.text)
 
     DeskTest(world).run(script)
@@ -211,7 +211,8 @@ def test_filter_shows_the_pairs_that_are_asked_for(world: World) -> None:
 
     async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
         await desk.shows(pilot, "Setups waiting: 2")
-        await pilot.press("slash", *"eth", "enter")
+        await pilot.press("slash")
+        await desk.types(pilot, "eth")
         await desk.shows(pilot, "Setups waiting: 1, filter ETH")
         await pilot.press("escape")
         await desk.shows(pilot, "Setups waiting: 2")

@@ -1,0 +1,38 @@
+"""The full pass of a watch: every open trade, and the setups that have gone stale."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from botbox_cli.errors import BotboxError
+from botbox_cli.services.desk import Desk
+from botbox_cli.services.invalidate import Invalidated, invalidate
+from botbox_cli.services.jobs import job
+from botbox_cli.services.monitor import MonitorResult, monitor
+from botbox_cli.services.tally import Latency, add_latency, count_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one full pass came to."""
+
+    passed: MonitorResult
+    invalidated: list[Invalidated]
+
+
+def look_after_all(desk: Desk, observed: Latency) -> Round:
+    """Look after all trades and close stale setups; a scheduled pass, on record as cron's.
+
+    What was observed since the last one goes to the account's histogram, the codes of errors to its count.
+    """
+    name = f"monitor:{desk.account.id}"
+    with job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
+        result = monitor(desk)
+        current.ok = not result.errors
+        current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
+    with suppress(BotboxError):
+        if any(observed.counts):
+            add_latency(desk.store, desk.account, observed)
+        count_errors(desk.store, desk.account, [e.error.code for e in result.errors])
+    return Round(result, invalidate(desk.store, desk.candles, desk.account, desk.exchange, desk.clock))
