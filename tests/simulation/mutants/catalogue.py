@@ -1,17 +1,13 @@
 """Every mutant, under the promise of docs/guarantees.md that it breaks (the promise's exact words)."""
 
-from tests.simulation.mutants.held import PROTECTED, SOLD_ONCE
+from tests.simulation.mutants.braked import BRAKED
+from tests.simulation.mutants.held import PROTECTED
+from tests.simulation.mutants.kept import EDITS_SHOW, OWN_ACCOUNT, SECRETS_KEPT
 from tests.simulation.mutants.let_in import LET_IN
 from tests.simulation.mutants.mutant import Mutant
 from tests.simulation.mutants.once import ONE_ENTRY, PROVED_ABSENCE
-from tests.simulation.mutants.told import (
-    BOOKS_EQUAL,
-    BRAKED,
-    EDITS_SHOW,
-    OWN_ACCOUNT,
-    SECRETS_KEPT,
-    TRUE_CODES,
-)
+from tests.simulation.mutants.sold import SOLD_ONCE
+from tests.simulation.mutants.told import BOOKS_EQUAL, TRUE_CODES
 from tests.simulation.mutants.watched import ACTED_ONCE, MESSAGES
 
 PROMISES: dict[str, tuple[Mutant, ...]] = {

@@ -1,4 +1,4 @@
-"""Mutants of "at most the held quantity is sold" and of "flat, or protected by a stop"."""
+"""Mutants of "flat, or protected by a stop"."""
 
 from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
@@ -6,215 +6,18 @@ from tests.simulation.mutants.places import (
     ATTEND,
     EXECUTE,
     LEAVE,
-    MARGIN,
-    OUTSIDE,
     PAIR_RULES,
     PROTECT,
-    SETTLE,
     T_ADOPT,
     T_APPLY,
     T_CTRL_C,
     T_EXIT,
     T_LIFE,
     T_MOVED,
-    T_OWNER,
     T_PAIR,
-    T_SHORTS,
     T_STOP,
-    T_VANISHED,
     T_VIEWS,
-    TRADE,
     UNBROKEN,
-)
-
-FORGOTTEN_BY_WORD = (
-    "        return e.code == NOT_FILLED or (e.code != FILLED and has_all_coins(work, order.qty))\n"
-)
-
-SOLD_ONCE = (
-    Mutant(
-        "forget-the-base-fee",
-        "the fee taken from the bought coins is counted as held",
-        (
-            Edit(
-                TRADE,
-                "return self.entered - self.entry_fee - self.exited - self.exit_fee",
-                "return self.entered - self.exited",
-            ),
-        ),
-        (T_LIFE,),
-    ),
-    Mutant(
-        "sell-beside-the-stop",
-        "the position is sold although its stop was not seen gone",
-        (
-            Edit(
-                PROTECT,
-                '    else:\n        raise OutcomeUnknown(\n            f"stop {order.order_link_id} of trade',
-                "    else:\n        mark_forgotten(work, order)\n        return False\n"
-                '        raise OutcomeUnknown(\n            f"stop {order.order_link_id} of trade',
-            ),
-        ),
-        (f"{T_EXIT}::test_nothing_is_sold_beside_a_stop_that_is_not_seen_gone",),
-    ),
-    Mutant(
-        "forgotten-at-once",
-        "an order that can't be looked up is taken for gone at once",
-        (
-            Edit(SETTLE, "order.role is Role.ENTRY or not sight.is_nowhere:", "order.role is Role.ENTRY:"),
-            Edit(
-                SETTLE,
-                "    if nowhere_s < FORGOTTEN_AFTER_S and not (",
-                "    if nowhere_s < 0 and not (",
-            ),
-            Edit(SETTLE, FORGOTTEN_BY_WORD, "        return True\n"),
-        ),
-        (
-            f"{T_STOP}::test_fired_stop_that_can_not_be_looked_up_is_not_sold_a_second_time",
-            f"{T_STOP}::test_stop_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled",
-        ),
-    ),
-    Mutant(
-        "forget-on-any-refused-cancel",
-        "an order is taken for gone when its cancel is refused for being filled",
-        (Edit(SETTLE, FORGOTTEN_BY_WORD, '        return e.code != ""\n'),),
-        (
-            f"{T_STOP}::test_stop_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled",
-            f"{T_EXIT}::test_exit_that_is_nowhere_is_not_forgotten_while_a_cancel_calls_it_filled",
-        ),
-    ),
-    Mutant(
-        "sell-the-wallet",
-        "an exit sells what the wallet holds, not what the trade bought",
-        (
-            Edit(
-                LEAVE,
-                "            qty = exit_qty(book, instrument, keep)\n",
-                "            qty = instrument.floor_qty(desk.exchange.wallet()[book.trade.base_coin].total - keep)\n",
-            ),
-        ),
-        (f"{T_EXIT}::test_exit_that_got_no_clear_answer_sells_once",),
-    ),
-    Mutant(
-        "any-sale-is-ours",
-        "coins that the owner sold of their own are taken for botbox's",
-        (
-            Edit(
-                OUTSIDE,
-                "_held_by_all(books, trade.base_coin) - total < instrument.lot_size:\n            return False\n",
-                "total < 0:\n            return False\n",
-            ),
-            Edit(
-                OUTSIDE,
-                "        if missing >= instrument.lot_size:\n            _book",
-                "        if total >= 0:\n            _book",
-            ),
-            Edit(OUTSIDE, "min(missing, book.position.held)", "book.position.held"),
-        ),
-        (T_OWNER,),
-    ),
-    Mutant(
-        "claim-a-sale-twice",
-        "one sale by hand pays for every trade in the coin",
-        (
-            Edit(
-                OUTSIDE,
-                "            claimed[execution_id] = claimed.get(execution_id, ZERO) + fill.qty\n",
-                "            pass\n",
-            ),
-        ),
-        (f"{T_OWNER}::test_sale_by_hand_pays_for_one_trade_only",),
-    ),
-    Mutant(
-        "short-sells-the-owners-coins",
-        "a short is opened although the account owns coins that it would sell first",
-        (
-            Edit(
-                MARGIN,
-                "    if direction is Direction.SHORT and balance is not None and balance.total > 0:\n",
-                "    if direction is Direction.SHORT and balance is not None and balance.total < 0:\n",
-            ),
-        ),
-        (f"{T_SHORTS}::test_short_never_sells_coins_that_the_account_owns",),
-    ),
-    Mutant(
-        "close-in-debt",
-        "a short counts as closed although what it borrowed was not paid back",
-        (
-            Edit(
-                MARGIN,
-                "            desk.exchange.repay(coin, payable)\n            paid += payable\n",
-                "            return\n",
-            ),
-        ),
-        (f"{T_SHORTS}::test_short_buys_back_and_repays",),
-    ),
-    Mutant(
-        "repay-for-others",
-        "a short that is closed pays the debts of the other shorts in its coin",
-        (
-            Edit(
-                MARGIN,
-                "    return share_of_debt(owed, own, holding, [",
-                "    return owed, max(ZERO, owed - own)\n    return share_of_debt(owed, own, holding, [",
-            ),
-        ),
-        (f"{T_SHORTS}::test_closed_short_leaves_the_debt_of_another",),
-    ),
-    Mutant(
-        "charge-for-the-dead",
-        "a short pays the loan of another that has bought back and not repaid, and calls it interest",
-        (
-            Edit(
-                MARGIN,
-                "    bought_back = [p.entered for p in others if p.held <= 0]\n",
-                "    bought_back: list[Decimal] = []\n",
-            ),
-        ),
-        (f"{T_SHORTS}::test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying",),
-    ),
-    Mutant(
-        "pay-what-is-not-booked",
-        "a short pays the loan of an entry whose fills are not booked yet",
-        (
-            Edit(
-                MARGIN,
-                "    if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):\n",
-                "    if any(order.role is Role.ENTRY for book in other_books[:0] for order in book.open_orders):\n",
-            ),
-        ),
-        (f"{T_SHORTS}::test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet",),
-    ),
-    Mutant(
-        "no-debt-at-first-sight",
-        "a short counts as paid back when the first look shows no debt",
-        (Edit(MARGIN, "        elif paid or attempt:\n", "        else:\n"),),
-        (f"{T_SHORTS}::test_old_answer_without_the_debt_is_not_believed",),
-    ),
-    Mutant(
-        "finished-is-unfilled",
-        "an order is taken for gone on any word but filled, although coins are missing",
-        (
-            Edit(
-                SETTLE,
-                FORGOTTEN_BY_WORD,
-                "        return e.code != FILLED\n",
-            ),
-        ),
-        (f"{T_VANISHED}::test_finished_stop_is_not_taken_for_forgotten_while_coins_are_missing",),
-    ),
-    Mutant(
-        "coins-of-other-trades",
-        "what another trade's stop holds counts as what is left of this one's coins",
-        (
-            Edit(
-                OUTSIDE,
-                "        others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]\n",
-                "        others = _longs_in(books, coin)[:0]\n",
-            ),
-        ),
-        (f"{T_MOVED}::test_what_is_left_of_one_trade_is_not_what_another_holds",),
-    ),
 )
 
 PROTECTED = (

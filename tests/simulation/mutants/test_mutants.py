@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.mutants.__main__ import BROKEN, SURVIVED, VOID, main
+from tests.simulation.mutants.__main__ import BROKEN, SURVIVED, VOID, Trial, main
 from tests.simulation.mutants.catalogue import MUTANTS, PROMISES
 from tests.simulation.mutants.lab import Lab, Ruling, Verdict, ruling_of_days, ruling_of_tests
 from tests.simulation.mutants.mutant import ROOT, Edit, Mutant, Outdated
@@ -186,6 +186,15 @@ def test_run_ends_with_a_code_that_tells(
 
     assert main(["--days", "0", "--jobs", "1"]) == code
     assert capsys.readouterr().err
+
+
+def test_row_names_the_test_without_its_folders_and_with_all_its_parameters() -> None:
+    by = Verdict(Ruling.CAUGHT, "tests/web/test_page.py::test_nothing_is_done[/api/halt|POST]")
+    trial = Trial(mutant(SEVERITY), by, Verdict(Ruling.NOT_RUN))
+
+    assert trial.row == (
+        r"| `made-up` | the order of severity | test_page.py::test_nothing_is_done[/api/halt\|POST] | – |"
+    )
 
 
 def test_name_of_no_mutant_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
