@@ -24,6 +24,8 @@ answers and sends again (26 s), the receive window, and the clocks' difference."
 
 MOST_INTEREST = Decimal("1.001")
 """Debt over loan at the end of a day (or two) at the exchange's hourly rate, with room."""
+MOST_ROUNDING = Decimal("0.0000005")
+"""Interest is rounded up each hour: of a loan of a few units that adds up to more than the rate."""
 
 FEES_APART = Decimal("1.01")
 """Equity is only known from after the entry, which has cost its fees."""
@@ -132,7 +134,8 @@ def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
         else:
             open_loans[trade.base_coin] += _too_small(case, trade)
     for coin, amount in owed.items():
-        if coin != "USDT" and not open_loans[coin] <= amount <= open_loans[coin] * MOST_INTEREST:
+        most = open_loans[coin] * MOST_INTEREST + (MOST_ROUNDING if open_loans[coin] else 0)
+        if coin != "USDT" and not open_loans[coin] <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"
     for trade in shorts:
         most = lent[trade.base_coin] * (MOST_INTEREST - 1)
