@@ -79,7 +79,7 @@ EDITS_SHOW = (
         "an entry's hash does not follow from the one before",
         (
             Edit(
-                "ports.py",
+                "ports/books.py",
                 "        facts = [before, at, self.event, self.detail, self.trade_id, self.setup_id, self.data]\n",
                 "        facts = [at, self.event, self.detail, self.trade_id, self.setup_id, self.data]\n",
             ),
@@ -95,7 +95,7 @@ EDITS_SHOW = (
         "what was decided on can be edited without a trace",
         (
             Edit(
-                "ports.py",
+                "ports/books.py",
                 "        facts = [before, at, self.event, self.detail, self.trade_id, self.setup_id, self.data]\n",
                 "        facts = [before, at, self.event, self.trade_id, self.setup_id]\n",
             ),
