@@ -7,7 +7,8 @@ from botbox_cli.ports.candles import CandleBatch, CandleReader, CandleStore, Ind
 from botbox_cli.ports.channel import Channel, Message
 from botbox_cli.ports.clock import Clock
 from botbox_cli.ports.exchange import Exchange, Look, OrderRequest, Outlook
-from botbox_cli.ports.store import Holder, Instruments, Store
+from botbox_cli.ports.holder import Holder
+from botbox_cli.ports.store import Instruments, Store
 from botbox_cli.ports.stream import CandleClosed, News, OrderNews, Price, Stream, StreamState
 from botbox_cli.ports.web import WebSession, WebStore
 

@@ -15,7 +15,7 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderStatus
 from botbox_cli.domain.setup import Setup, SetupStatus
 from botbox_cli.domain.trade import Trade, TradeStatus
-from botbox_cli.ports.store import Holder
+from botbox_cli.ports.holder import Holder
 
 
 @dataclass(frozen=True, slots=True)

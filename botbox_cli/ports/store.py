@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.ports.books import Books, JobRun
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease: host (machine and process namespace), pid, and when that process started."""
-
-    host: str
-    pid: int
-    started: str
-    token: str
-    """Random, so that two leases of one process are told apart."""
+from botbox_cli.ports.holder import Holder
 
 
 class Instruments(Protocol):

@@ -58,7 +58,7 @@ def _declare(work: Work, order: Order, by: Mapping[str, Any]) -> None:
     fence = (order.sent_at or order.created_at) + timedelta(
         seconds=desk.exchange.recv_window_s + FENCE_MARGIN_S
     )
-    if sight.seen is Seen.PENDING and desk.clock.now() <= fence:
+    if sight.seen is Seen.PENDING and desk.exchange.server_time() <= fence:
         raise Denied(f"entry {link} may still arrive until {fence:%H:%M:%S} UTC", "ask again after that")
     now = work.renew()
     instrument = instrument_of(desk, order.symbol)

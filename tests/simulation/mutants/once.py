@@ -285,8 +285,8 @@ PROVED_ABSENCE = (
         (
             Edit(
                 DECLARE,
-                "    if sight.seen is Seen.PENDING and desk.clock.now() <= fence:\n",
-                "    if sight.seen is Seen.LIVE and desk.clock.now() <= fence:\n",
+                "    if sight.seen is Seen.PENDING and desk.exchange.server_time() <= fence:\n",
+                "    if sight.seen is Seen.LIVE and desk.exchange.server_time() <= fence:\n",
             ),
         ),
         (f"{T_DECLARE}::test_nobody_can_say_so_while_the_request_may_still_arrive",),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from requests.exceptions import ReadTimeout
@@ -98,3 +100,21 @@ def test_a_trade_that_is_not_in_doubt_is_refused(world: World) -> None:
         declare_unfilled(world.desk, outcome.trade.trade.id, by=BY)
     with pytest.raises(NotFound):
         declare_unfilled(world.desk, 99, by=BY)
+
+
+def test_a_clock_that_runs_ahead_makes_no_word_good(world: World) -> None:
+    trade_id = in_doubt(world, lands=False)
+    with world.store.write(world.account) as books:
+        (order,) = books.orders([trade_id])
+        books.move_order(order.order_link_id, [order.status], order.status, sent_at=world.clock.now())
+    world.session.hook = None
+
+    class Ahead:
+        def now(self) -> datetime:
+            return world.clock.now() + timedelta(seconds=60)
+
+        def sleep(self, seconds: float) -> None:
+            world.clock.sleep(seconds)
+
+    with pytest.raises(Denied, match="may still arrive"):
+        declare_unfilled(replace(world.desk, clock=Ahead()), trade_id, by=BY)

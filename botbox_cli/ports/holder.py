@@ -1,0 +1,16 @@
+"""Who holds a lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease: host (machine and process namespace), pid, and when that process started."""
+
+    host: str
+    pid: int
+    started: str
+    token: str
+    """Random, so that two leases of one process are told apart."""
