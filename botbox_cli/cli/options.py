@@ -33,7 +33,7 @@ Since = Annotated[
 
 def id_of(text: str) -> int:
     """Return the id that somebody typed. Raises UsageError."""
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
         raise UsageError(
             f"{text!r} is no id", "ids are numbers, as `botbox setups` and `botbox trades` list them"
         )

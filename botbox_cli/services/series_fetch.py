@@ -109,6 +109,9 @@ class Fetch:
         to_ask = (work for work in self.works if work.plan.history is not None)
         under_way: deque[tuple[SeriesWork, Future[int | None]]] = deque()
         while True:
+            if self._stopped_by is not None:
+                for work in to_ask:
+                    work.is_given_up = True
             for work in islice(to_ask, AHEAD - len(under_way)):
                 under_way.append((work, pool.submit(self._start_of_history, work.plan)))
             if not under_way:

@@ -143,7 +143,7 @@ def test_keyboard_alone_is_enough(open_page: OpenPage, served: Served) -> None:
     page.keyboard.press("r")
     page.wait_for_selector("dialog[open] #field-0:focus")
     page.keyboard.press("Escape")
-    page.wait_for_selector("dialog:not([open])", state="attached")
+    page.locator("dialog[open]").wait_for(state="detached")
     page.keyboard.press("h")
     page.wait_for_selector("dialog[open]")
     page.keyboard.type("tea")

@@ -88,7 +88,8 @@ const KEYS = { a: setups.askApprove, r: setups.askReject, j: () => setups.step(1
 
 document.addEventListener("keydown", (event) => {
   if (!isOpen || $("dialog").open || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.matches("input, textarea, select")) return;
+  // A field of a dialog that has just closed may have the focus still; nobody types into it.
+  if (event.target.matches("input, textarea, select") && !event.target.closest("dialog")) return;
   const act = KEYS[event.key];
   if (act) {
     event.preventDefault();

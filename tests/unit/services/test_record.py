@@ -385,7 +385,8 @@ def test_exchange_that_goes_away_is_not_asked_for_every_series(desk: Desk):
 
     result = desk.record(*symbols, since_ms=START_MS)
 
-    assert len(desk.market.asked) <= 64
+    # 64 at once, and one for each of the two failures before the third.
+    assert len(desk.market.asked) <= 66
     assert [f.symbol for f in result.errors] == ["C0USDT", "C1USDT", "C2USDT", ""]
     assert result.errors[-1].error.message == "197 more series were not fetched: no answer for C2USDT"
     assert result.errors[-1].error.hint == "check the line"
