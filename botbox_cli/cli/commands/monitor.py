@@ -38,4 +38,4 @@ def monitor(
             tell(done.errors, done.result.checked > 0)
             return done.exit_code
 
-        return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)
+        return repeat(session.console, one_pass, once=once, interval=interval)
