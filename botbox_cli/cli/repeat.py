@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import sleep
 from typing import Annotated
 
 import typer
 
 from botbox_cli.cli.console import Console
 from botbox_cli.errors import BotboxError, ConfigError, UsageError
-from botbox_cli.ports import Clock
 
 Once = Annotated[bool, typer.Option("--once", help="One pass, then end (for cron).")]
 Interval = Annotated[
@@ -17,11 +17,11 @@ Interval = Annotated[
 ]
 
 
-def repeat(console: Console, clock: Clock, one_pass: Callable[[], int], *, once: bool, interval: int) -> int:
+def repeat(console: Console, one_pass: Callable[[], int], *, once: bool, interval: int) -> int:
     """Run `one_pass` once, or again and again; return the exit code of the last one.
 
     A repeated pass that fails is reported and tried again; a setting that is wrong ends it. So does a reader who has
-    gone away.
+    gone away. The wait is this machine's: in a replay the clock that is passed in moves when told, and never by itself.
     """
     if once:
         return one_pass()
@@ -36,4 +36,4 @@ def repeat(console: Console, clock: Clock, one_pass: Callable[[], int], *, once:
         console.flush()
         if console.is_closed:
             return code
-        clock.sleep(interval)
+        sleep(interval)

@@ -42,4 +42,4 @@ def monitor(
                 raise KeyboardInterrupt
             return done.exit_code
 
-        return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)
+        return repeat(session.console, one_pass, once=once, interval=interval)

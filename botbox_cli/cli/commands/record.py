@@ -59,4 +59,4 @@ def record(
             tell(done.errors, True)
             return done.exit_code
 
-        return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)
+        return repeat(session.console, one_pass, once=once, interval=interval)

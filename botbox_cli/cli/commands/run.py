@@ -50,7 +50,7 @@ def run(
                 return session.nothing_done(e, {"record": None, "scan": None, "monitor": None})
             return code
 
-        return repeat(session.console, wiring.clock, one_pass, once=once, interval=interval)
+        return repeat(session.console, one_pass, once=once, interval=interval)
 
 
 def _all_three(session: Session, wiring: Wiring, tell: Tell) -> int:

@@ -682,10 +682,14 @@ def test_a_repeating_monitor_moves_on_and_ends_when_its_reader_goes(
         lines.append(json.dumps(found))
         self.is_closed = len(lines) == 3
 
+    waits: list[int] = []
     monkeypatch.setattr(Console, "document", document)
+    monkeypatch.setattr("botbox_cli.cli.repeat.sleep", waits.append)
 
     assert botbox("monitor", "--interval", 60, "--json").code == 0
     assert len(lines) == 3
+    assert waits == [60, 60]
+    assert len(set(lines)) == 1, "time stands still in a replay"
 
 
 # -- doctor
