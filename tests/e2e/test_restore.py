@@ -53,9 +53,11 @@ def test_trade_that_restored_books_do_not_know_keeps_its_stop_and_is_named(stage
     stage.must("db", "restore", "safe.sqlite", "--force")
 
     assert stage.run("monitor", "--once").code == 0
-    found = document(stage, "reconcile")["differences"]  # of what is alive on the exchange
-    assert [d["kind"] for d in found] == ["unknown_order"]
+    found = document(stage, "reconcile")["differences"]
+    # The stop that is alive, and the entry that filled.
+    assert [d["kind"] for d in found] == ["unknown_order", "unknown_order"]
     assert stop["order_link_id"] in found[0]["theirs"]
+    assert "-1-entry1)" in found[1]["theirs"]
     # Until a person has looked, nothing new is entered.
     assert approve(stage, 1) == 4
 
