@@ -151,15 +151,12 @@ def scan_document(result: ScanResult) -> Document:
 
 def monitor_pass(wiring: Wiring) -> Done:
     """Look after all living trades once; any number of these may run side by side."""
-    from botbox_cli.services.monitor import monitor
+    from botbox_cli.services.monitor_job import monitor_on_record
 
     desk = wiring.desk()
-    name = f"monitor:{desk.account.id}"
-    with _counted(wiring) as met, job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
-        result = monitor(desk)
+    with _counted(wiring) as met:
+        result = monitor_on_record(desk)
         met += [e.error for e in result.errors]
-        current.ok = not result.errors
-        current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
     return Done(result, monitor_document(result), tuple(e.error for e in result.errors))
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from botbox_cli.errors import BotboxError
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.invalidate import Invalidated, invalidate
-from botbox_cli.services.jobs import job
-from botbox_cli.services.monitor import MonitorResult, monitor
+from botbox_cli.services.monitor import MonitorResult
+from botbox_cli.services.monitor_job import monitor_on_record
 from botbox_cli.services.tally import Latency, add_latency, count_errors
 
 
@@ -26,11 +26,7 @@ def look_after_all(desk: Desk, observed: Latency) -> Round:
 
     What was observed since the last one goes to the account's histogram, the codes of errors to its count.
     """
-    name = f"monitor:{desk.account.id}"
-    with job(desk.store, desk.clock, desk.holder, name, alone=False) as current:
-        result = monitor(desk)
-        current.ok = not result.errors
-        current.detail = f"{result.checked} checked, {result.closed} closed, {len(result.errors)} errors"
+    result = monitor_on_record(desk)
     with suppress(BotboxError):
         if any(observed.counts):
             add_latency(desk.store, desk.account, observed)
