@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -50,8 +51,11 @@ def holder(holders_home: Path, tmp_path: Path) -> Person:
 
 
 def levels_of(someone: Person) -> tuple[object, ...]:
-    """Return the levels of a long at the present price."""
-    price = float(someone.document("candles", "BTCUSDT", "--limit", 1)["candles"][0]["close"])
+    """Return the levels of a long at the price of a replay that stands still: its last candle's close."""
+    return levels_at(float(someone.document("candles", "BTCUSDT", "--limit", 1)["candles"][0]["close"]))
+
+
+def levels_at(price: float) -> tuple[object, ...]:
     return ("--entry", price, "--stop", price * 0.994, "--tp1", price * 1.006)
 
 
@@ -189,6 +193,12 @@ def serving(person: Person) -> Iterator[dict[str, str]]:
         assert err == b"the sandbox has stopped\n"
 
 
+def price_now(endpoint: str) -> float:
+    """Return BTC's price at this minute, which may be far from where its last candle closed."""
+    with urlopen(f"{endpoint}/v5/market/tickers?category=spot&symbol=BTCUSDT") as answer:
+        return float(json.load(answer)["result"]["list"][0]["lastPrice"])
+
+
 def test_the_sandbox_serves_a_live_account_that_asks_first(person: Person) -> None:
     with serving(person) as env:
         real = Person(person.home, REPLAY | env | {"BOTBOX_MODE": "live"})
@@ -197,7 +207,7 @@ def test_the_sandbox_serves_a_live_account_that_asks_first(person: Person) -> No
         assert user is not None
         real.settings["BOTBOX_ARM_LIVE"] = user[1]
         real.document("record", "--once", "--since", "5d")
-        real.document("propose", "BTCUSDT", *levels_of(real))
+        real.document("propose", "BTCUSDT", *levels_at(price_now(env["BYBIT_ENDPOINT"])))
 
         refused = real.types("approve", 1, "--execute", answer="no\n")
         agreed = real.types("approve", 1, "--execute", answer="yes\n")
