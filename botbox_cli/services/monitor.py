@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
-from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
+from botbox_cli.domain.trade import Trade
 from botbox_cli.errors import BotboxError, Conflict, ExchangeUnavailable
 from botbox_cli.services.attend import Attended, Snapshot, attend
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.late_fills import book_known_fills, value_fees
+from botbox_cli.services.late_fills import book_new_fills, trades_with_fills, value_fees
 from botbox_cli.services.lease import Budget, Work, working_on
-
-FILLS_MARKER = "fills_seen_until"
-OVERLAP = timedelta(minutes=10)
-"""How far back a pass looks again for executions that became visible late."""
-REMEMBERED = timedelta(hours=1)
-"""For so long after its end a trade is still looked at for a fill that came after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ def monitor(desk: Desk) -> MonitorResult:
 
 def _look_after(desk: Desk) -> MonitorResult:
     result = MonitorResult()
-    living, ended = _trades(desk)
+    living, ended = trades_with_fills(desk)
     if not living and ended:
         try:
             _new_fills(desk, ended, result)
@@ -70,7 +63,7 @@ def _look_after(desk: Desk) -> MonitorResult:
             pass  # Nothing is at stake: the next pass looks again.
         except BotboxError as e:
             result.errors.append(TradeError(e))
-        living, ended = _trades(desk)
+        living, ended = trades_with_fills(desk)
     if not living:
         return result
     budget = Budget(desk.clock)
@@ -99,13 +92,6 @@ def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: floa
         if taken is not None:
             _attend(taken[1], trade, snapshot, result)
     return result
-
-
-def _trades(desk: Desk) -> tuple[list[Trade], list[Trade]]:
-    """Return the living trades, and those that ended but are young enough for a late fill."""
-    with desk.store.read(desk.account) as books:
-        living = books.trades(LIVING_TRADES)
-        return living, books.trades(ENDED_TRADES, ended_since=desk.clock.now() - REMEMBERED)
 
 
 def _take(
@@ -154,14 +140,7 @@ def _snapshot(desk: Desk, trades: list[Trade], ended: list[Trade], result: Monit
 
 
 def _new_fills(desk: Desk, trades: list[Trade], result: MonitorResult) -> list[Fill]:
-    """Return executions since the last pass (with an overlap), those of orders we know booked, whatever their state."""
-    now = desk.clock.now()
-    with desk.store.read(desk.account) as books:
-        marker = books.marker(FILLS_MARKER)
-    oldest = min(t.created_at for t in trades)
-    since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
-    fills = desk.exchange.fills_since(since - OVERLAP)
-    result.errors += [TradeError(error, trade_id) for trade_id, error in book_known_fills(desk, fills)]
-    with desk.store.write(desk.account) as books:
-        books.set_marker(FILLS_MARKER, now.isoformat())
+    """Return the executions since the last pass, booked; what the books can't take is among the errors."""
+    fills, refused = book_new_fills(desk, trades)
+    result.errors += [TradeError(error, trade_id) for trade_id, error in refused]
     return fills

@@ -175,7 +175,7 @@ def test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet(world: W
     first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
     faults = Faults(world)
     faults.on("place_order", after(broken("timeout")), link="entry")
-    faults.on(LOOK_UPS, http(502), times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
     assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
     faults.clear()
 
@@ -261,7 +261,7 @@ def test_short_that_ends_beside_an_entry_in_doubt_pays_its_interest(world: World
     world.pass_time(2 * 3600)
     faults = Faults(world)
     faults.on("place_order", broken("timeout"), link="entry", times=99)
-    faults.on(LOOK_UPS, http(502), times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
     assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
     faults.clear()
 
