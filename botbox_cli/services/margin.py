@@ -18,7 +18,7 @@ from botbox_cli.services.book import TradeBook, books_of, close_books, read_trad
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Work
 
-REPAY_TRIES = 3
+REPAY_TRIES = 5
 
 
 def close_out(work: Work, reason: str) -> None:
@@ -50,14 +50,18 @@ def _pay_back(work: Work, trade: Trade) -> None:
 
 def _repay(work: Work, trade: Trade) -> None:
     desk, coin = work.desk, trade.base_coin
-    paid = ZERO
-    for attempt in range(REPAY_TRIES):
+    paid, owed, looks = ZERO, work.read().position.entered, 0
+    for _ in range(REPAY_TRIES):
+        with desk.store.read(desk.account) as books:
+            beside = [t.id for t in _shorts_beside(books, trade)]
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
         work.renew()
         with desk.store.write(desk.account) as books:
             book = read_trade(books, trade.id)
             if book.trade.status not in LIVING_TRADES:
                 return  # While this process was held up another has paid, and what is owed now is not this trade's.
+            if [t.id for t in _shorts_beside(books, trade)] != beside:
+                continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
             owed, interest = _share_of(books, book, balance, paid)
             # With its own coins only: what else is free was bought back by others, for their own loans.
             payable = min(owed, balance.free, _bought_back(book) - paid)
@@ -65,16 +69,26 @@ def _repay(work: Work, trade: Trade) -> None:
                 if not paid:  # Afterwards the debt may still be shown as it was.
                     books.update_trade(trade.id, interest=max(trade.interest, interest))
                 work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
+        looks += 1
         if payable > 0:
             desk.exchange.repay(coin, payable)
             paid += payable
-        elif paid or attempt:
+        elif paid or looks > 1:
             return
         # A debt that is not there at the first look may not be shown yet: only the second look is believed.
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",
     )
+
+
+def _shorts_beside(books: Books, trade: Trade) -> list[Trade]:
+    """Return the other living shorts in the coin of a short."""
+    return [
+        t
+        for t in books.trades(LIVING_TRADES)
+        if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
+    ]
 
 
 def _bought_back(book: TradeBook) -> Decimal:
@@ -85,12 +99,7 @@ def _bought_back(book: TradeBook) -> Decimal:
 def _share_of(books: Books, book: TradeBook, balance: Balance, paid: Decimal) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
-    shorts = [
-        t
-        for t in books.trades(LIVING_TRADES)
-        if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
-    ]
-    other_books = books_of(books, shorts)
+    other_books = books_of(books, _shorts_beside(books, trade))
     others = [book.position for book in other_books]
     holding = sum((p.entered for p in others if p.held > 0), ZERO)
     if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):

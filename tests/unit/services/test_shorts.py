@@ -272,6 +272,26 @@ def test_short_that_ends_beside_an_entry_in_doubt_pays_its_interest(world: World
     assert debt(world) == 0
 
 
+def test_wallet_that_was_read_before_another_short_had_paid_is_read_again(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+
+    def overtaken(send: Callable[[], Any]) -> Any:
+        answer = send()
+        faults.clear()
+        assert close(world.new_desk("other", shorts=True), first).success
+        return answer
+
+    faults.on("get_wallet_balance", overtaken, times=1)
+    outcome = close(desk, second)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
+    assert debt(world) == 0
+
+
 def test_process_that_was_held_up_pays_no_second_time(world: World) -> None:
     desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
     kept = execute(desk, short(world).id).trade
