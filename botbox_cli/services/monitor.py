@@ -14,6 +14,7 @@ from botbox_cli.services.attend import Attended, Snapshot, attend
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_new_fills, trades_with_fills, value_fees
 from botbox_cli.services.lease import Budget, Work, working_on
+from botbox_cli.services.leftovers import can_be_sold, leftovers, take_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class MonitorResult:
 def monitor(desk: Desk) -> MonitorResult:
     """Look after every living trade once. One trade's failure does not stop the others."""
     result = _look_after(desk)
+    _sell_leftovers(desk, result)
     value_fees(desk)
     return result
 
@@ -118,6 +120,31 @@ def _attend(work: Work, trade: Trade, snapshot: Snapshot, result: MonitorResult)
     result.trades.append(TradeAction(trade.id, trade.symbol, done.price, done.action, done.detail))
 
 
+def _sell_leftovers(desk: Desk, result: MonitorResult) -> None:
+    """Sell what ended trades have left over, once it is worth enough. Without any, nothing is asked for."""
+    left = leftovers(desk)
+    if not left or any(e.trade_id is None for e in result.errors):
+        return
+    quotes = result.snapshot.quotes
+    try:
+        unknown = sorted({b.trade.symbol for b in left} - quotes.keys())
+        quotes = {**quotes, **(desk.exchange.quotes(unknown) if unknown else {})}
+    except ExchangeUnavailable:
+        return  # The next pass looks again.
+    except BotboxError as e:
+        result.errors.append(TradeError(e))
+        return
+    budget = Budget(desk.clock)
+    for book in left:
+        quote = quotes.get(book.trade.symbol)
+        if quote is None or not can_be_sold(desk, book, quote.last):
+            continue
+        with ExitStack() as stack:
+            taken = _take(stack, desk, book.trade, budget, result)
+            if taken is not None and take_up(taken[1]):
+                _attend(taken[1], book.trade, Snapshot(quotes=quotes), result)
+
+
 @contextmanager
 def _released(work: Work) -> Iterator[None]:
     """Give a trade back as soon as it is done, not only when the whole pass is."""
@@ -135,7 +162,8 @@ def _snapshot(desk: Desk, trades: list[Trade], ended: list[Trade], result: Monit
         resting = {o.order_link_id for o in books.orders([t.id for t in trades]) if o.is_open}
     alive = {o.order_link_id: o for o in desk.exchange.open_orders(until=resting)}
     fills = _new_fills(desk, [*trades, *ended], result)
-    quotes = desk.exchange.quotes(sorted({t.symbol for t in trades}))
+    left = {book.trade.symbol for book in leftovers(desk)}
+    quotes = desk.exchange.quotes(sorted({t.symbol for t in trades} | left))
     return Snapshot(alive, tuple(fills), quotes)
 
 

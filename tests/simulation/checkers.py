@@ -216,8 +216,6 @@ def sellable(case: Case, trade: Trade) -> Decimal:
     if trade.direction is Direction.LONG:
         qty = (held / rules.base_step).to_integral_value(ROUND_FLOOR) * rules.base_step
     else:
-        if trade.status is TradeStatus.CLOSED:
-            return ZERO  # paid back: judged by the wallet's debt
         wanted = held * Decimal("1.002") / rules.base_step
         qty = wanted.to_integral_value(ROUND_CEILING) * rules.base_step
     price = case.truth.last[trade.symbol]
