@@ -163,7 +163,7 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "    bought_back = [p.entered for p in others if p.held <= 0]\n",
+                "    bought_back = [other.position.entered for other in other_books if other.position.held <= 0]\n",
                 "    bought_back: list[Decimal] = []\n",
             ),
         ),
