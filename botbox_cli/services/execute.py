@@ -41,7 +41,7 @@ from botbox_cli.services.protect import arm, is_through
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
 from botbox_cli.services.trades import TradeView, view
-from botbox_cli.services.unsettled import settle_earlier
+from botbox_cli.services.unsettled import catch_up, settle_earlier
 
 ENTRY_LIMIT_S = 20.0
 ENTRY_LIVE_LIMIT_S = 2.0
@@ -79,6 +79,7 @@ def execute(
         From then on errors are in the outcome.
     """
     budget = Budget(desk.clock)
+    catch_up(desk)
     settle_earlier(desk, budget)
     plan = plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
     work, entry = _save_intent(desk, plan, budget, approve=approve, note=note, shown=shown)
