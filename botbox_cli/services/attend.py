@@ -10,7 +10,15 @@ from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
-from botbox_cli.errors import NotFound, OutcomeUnknown, StopMissing, StopPassed
+from botbox_cli.errors import (
+    ConfigError,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    NotFound,
+    OutcomeUnknown,
+    StopMissing,
+    StopPassed,
+)
 from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leave import exit_in_doubt, finish, leave
@@ -79,7 +87,7 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         case TradeStatus.OPENING:
             raise entry_in_doubt(book)
     price = _price(work, book.trade, snapshot)
-    if not book.ways_out and adopt_outside_sales(work, snapshot.fills):
+    if not book.ways_out and _is_sold_by_hand(work, snapshot):
         return _outcome(before, work.read(), price, notes)
     book = work.read()
     try:
@@ -153,6 +161,17 @@ def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
         mark_absent(work, order, f"never reached the exchange ({order.reason or 'no answer'})")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
+
+
+def _is_sold_by_hand(work: Work, snapshot: Snapshot) -> bool:
+    """Book what someone sold of the coins; tell whether that was all of them.
+
+    Where that can't be asked the coins are taken to be there: the stop comes first, and is refused if they are not.
+    """
+    try:
+        return adopt_outside_sales(work, snapshot.fills)
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
+        return False
 
 
 def _price(work: Work, trade: Trade, snapshot: Snapshot) -> Decimal:

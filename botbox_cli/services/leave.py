@@ -10,7 +10,7 @@ from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
 from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
-from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUnknown
+from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.margin import close_out
@@ -29,6 +29,8 @@ from botbox_cli.services.settle import Seen, cancel_rest
 
 TP1_TAKEN = "TP1 taken, stop at break-even"
 EXIT_TRIES = 3
+LEAVE_NEEDS_S = 5.0
+"""A command with less time left does not begin to leave a trade that has its stop."""
 COINS_SETTLE = timedelta(seconds=30)
 """How long after an entry's fill a wallet that does not show its coins proves nothing."""
 EXIT_LIVE_LIMIT_S = 3.0
@@ -49,6 +51,7 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
     """
     desk = work.desk
     is_all_left = True
+    refuse_without_time(work)
     now = work.renew()
     with desk.store.write(desk.account) as books:
         # One commit for both decisions: the first request waits for it.
@@ -79,6 +82,20 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         _end_without_the_rest(work, reason)
 
 
+def refuse_without_time(work: Work) -> None:
+    """Refuse to take a stop away when too little of the command's time is left to see the sale through.
+
+    Raises:
+        ExchangeUnavailable: Nothing was begun, the stop stays.
+    """
+    if work.budget.left_in_all_s() < LEAVE_NEEDS_S and work.read().ways_out:
+        raise ExchangeUnavailable(
+            f"no time was left to leave trade {work.trade_id}, so slowly does the exchange answer; its stop stays",
+            "nothing was sold; run the command again",
+            code="no_time",
+        )
+
+
 def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
     """Sell; return False if the account has none of what the books still hold: moved away, or spent without a sale."""
     desk = work.desk
@@ -102,10 +119,10 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
                 qty=qty,
                 now=desk.clock.now(),
             )
-        limit_s = max(9.0, work.budget.left_s())
+        left_s = work.budget.left_s()
         try:
             sight = deliver(
-                work, order, instrument, until=Seen.DONE, limit_s=limit_s, live_limit_s=EXIT_LIVE_LIMIT_S
+                work, order, instrument, until=Seen.DONE, limit_s=left_s, live_limit_s=EXIT_LIVE_LIMIT_S
             )
         except ExchangeRejected as e:
             if have_rules_changed(work):

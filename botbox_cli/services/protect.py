@@ -137,7 +137,7 @@ def _arm_once(work: Work, left: Decimal | None) -> bool:
             now=desk.clock.now(),
             trigger_price=book.trade.stop_loss,
         )
-    sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=max(STOP_LIMIT_S, work.budget.left_s()))
+    sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=work.budget.left_s())
     if sight.seen is Seen.LIVE:
         _refuse_misarmed(work, book.trade, sight.report)
         _settle_detail(work)

@@ -26,7 +26,7 @@ from botbox_cli.errors import BotboxError, NotFound
 from botbox_cli.services.book import TradeBook, books_of, instrument_of
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
-from botbox_cli.services.lease import Budget, Work, working_on
+from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.protect import arm, fits, is_through, wanted_stop_qty
 from botbox_cli.services.settle import look, take_report
 
@@ -67,11 +67,14 @@ class _Sides:
 
 def reconcile(desk: Desk, *, apply: bool = False) -> Reconciliation:
     """Compare; with `apply`, mend what is safe and compare again."""
+    budget = Budget(desk.clock)
+    desk = hurried(desk, budget)
     found = _compare(desk, _read(desk))
     if not apply:
         return found
-    for difference in found.differences:
-        _mend(desk, difference)
+    for number, difference in enumerate(found.differences, 1):
+        budget.keep_for(len(found.differences) - number)
+        _mend(desk, difference, budget)
     after = _compare(desk, _read(desk))
     mended = tuple(d for d in found.differences if d not in after.differences)
     return Reconciliation(after.matched, after.differences, mended)
@@ -219,16 +222,16 @@ def _position_differences(sides: _Sides) -> Iterator[Difference]:
 # -- mending
 
 
-def _mend(desk: Desk, difference: Difference) -> None:
+def _mend(desk: Desk, difference: Difference, budget: Budget) -> None:
     """Apply the remedy of a difference if it is a safe one; what fails stays a difference."""
     try:
         if difference.kind == "fill_not_booked":
             since = desk.clock.now() - LOOK_BACK
             book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
         elif difference.kind == "unknown_order":
-            _adopt(desk, difference)
+            _adopt(desk, difference, budget)
         elif difference.kind in ("order_missing", "missing_stop") and difference.trade_id is not None:
-            with working_on(desk, difference.trade_id, Budget(desk.clock)) as work:
+            with working_on(desk, difference.trade_id, budget) as work:
                 for order in work.read().open_orders:
                     look(work, order)
                 _arm_if_safe(work)
@@ -254,13 +257,13 @@ def _arm_if_safe(work: Work) -> None:
         arm(work)
 
 
-def _adopt(desk: Desk, difference: Difference) -> None:
+def _adopt(desk: Desk, difference: Difference, budget: Budget) -> None:
     """Take an order of ours that the books lost back into its trade, and book what it did."""
     link = difference.theirs.rpartition("(")[2].rstrip(")")
     parsed = parse_order_link_id(link)
     assert parsed is not None, "only our own ids are adopted"
     _, trade_id, role, attempt = parsed
-    with working_on(desk, trade_id, Budget(desk.clock)) as work:
+    with working_on(desk, trade_id, budget) as work:
         trade = work.read().trade
         report = desk.exchange.look_up(trade.symbol, link, since=trade.created_at).report
         if report is None:

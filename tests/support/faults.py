@@ -125,6 +125,16 @@ def broken(how: str) -> Action:
     return act
 
 
+def silence(world: World) -> Action:
+    """Nothing is answered, and the request never arrives: it is waited for as long as a request is waited for."""
+
+    def act(send: Send) -> Any:
+        world.pass_time(world.session.patience_s)
+        raise as_network_error("timeout")
+
+    return act
+
+
 def after(then: Action) -> Action:
     """The request is done; then something else is answered."""
 
