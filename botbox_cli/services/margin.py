@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import combinations
 
@@ -13,7 +14,7 @@ from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
 from botbox_cli.ports import Books
-from botbox_cli.services.book import books_of, close_books, read_trade
+from botbox_cli.services.book import TradeBook, books_of, close_books, read_trade
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Work
 
@@ -32,7 +33,9 @@ def close_out(work: Work, reason: str) -> None:
         _pay_back(work, trade)
     work.renew()
     with desk.store.write(desk.account) as books:
-        close_books(books, read_trade(books, work.trade_id), desk.clock.now(), reason)
+        book = read_trade(books, work.trade_id)
+        if book.trade.status in LIVING_TRADES:
+            close_books(books, book, desk.clock.now(), reason)
 
 
 def _pay_back(work: Work, trade: Trade) -> None:
@@ -52,8 +55,12 @@ def _repay(work: Work, trade: Trade) -> None:
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
         work.renew()
         with desk.store.write(desk.account) as books:
-            owed, interest = _share_of(books, trade, balance.owed, paid)
-            payable = min(owed, balance.free)
+            book = read_trade(books, trade.id)
+            if book.trade.status not in LIVING_TRADES:
+                return  # While this process was held up another has paid, and what is owed now is not this trade's.
+            owed, interest = _share_of(books, book, balance, paid)
+            # With its own coins only: what else is free was bought back by others, for their own loans.
+            payable = min(owed, balance.free, _bought_back(book) - paid)
             if payable > 0:
                 if not paid:  # Afterwards the debt may still be shown as it was.
                     books.update_trade(trade.id, interest=max(trade.interest, interest))
@@ -70,9 +77,14 @@ def _repay(work: Work, trade: Trade) -> None:
     )
 
 
-def _share_of(books: Books, trade: Trade, owed: Decimal, paid: Decimal) -> tuple[Decimal, Decimal]:
+def _bought_back(book: TradeBook) -> Decimal:
+    """Return the coins that a short's exits have brought in."""
+    return book.position.exited - book.position.exit_fee
+
+
+def _share_of(books: Books, book: TradeBook, balance: Balance, paid: Decimal) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
-    own = max(ZERO, read_trade(books, trade.id).position.entered - paid)
+    trade, own = book.trade, max(ZERO, book.position.entered - paid)
     shorts = [
         t
         for t in books.trades(LIVING_TRADES)
@@ -82,10 +94,34 @@ def _share_of(books: Books, trade: Trade, owed: Decimal, paid: Decimal) -> tuple
     others = [book.position for book in other_books]
     holding = sum((p.entered for p in others if p.held > 0), ZERO)
     if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):
-        # What that entry has borrowed is not booked yet: only the loan itself is certain to be this trade's.
-        return max(ZERO, min(own, owed - holding)), ZERO
+        # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest,
+        # are certain to be this trade's.
+        owed = max(ZERO, min(own + balance.interest, balance.owed - holding))
+        return owed, min(owed, balance.interest)
     bought_back = [p.entered for p in others if p.held <= 0]
-    return share_of_debt(owed, own, holding, [*bought_back, _too_small_to_buy_back(books, trade.symbol)])
+    return share_of_debt(
+        balance,
+        own,
+        holding,
+        [*bought_back, _too_small_to_buy_back(books, trade.symbol)],
+        is_lent_out=_is_lent_out([book, *other_books]),
+    )
+
+
+def _is_lent_out(shorts: Sequence[TradeBook]) -> bool:
+    """Tell whether an entry may have sold what another short had just bought back: it has borrowed so much less."""
+    for book in shorts:
+        entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
+        began = min((f.executed_at for f in book.fills if f.order_link_id not in entries), default=None)
+        others = (other for other in shorts if other is not book)
+        if began is not None and any(began <= at for other in others for at in _entered_at(other)):
+            return True
+    return False
+
+
+def _entered_at(book: TradeBook) -> list[datetime]:
+    entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
+    return [f.executed_at for f in book.fills if f.order_link_id in entries]
 
 
 def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
@@ -96,21 +132,23 @@ def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
 
 
 def share_of_debt(
-    owed: Decimal, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal]
+    balance: Balance, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal], *, is_lent_out: bool
 ) -> tuple[Decimal, Decimal]:
-    """Return (what a short owes, of it interest), out of `owed` in all.
+    """Return (what a short owes, of it interest), out of all that is owed.
 
     It borrowed `own`, the other shorts that are still open `holding`, of which nothing is paid back before the end.
     Of those that have `bought_back`, and of this one itself, nobody knows which have paid (a process may have died
     after it asked): the loans are taken to be open that come nearest to the debt, for interest is never near a loan.
+    Interest is what the exchange calls so, and what it has added to the debt; not where coins were `is_lent_out` from
+    one short to another, for then the debt is smaller than the loans, and what is left of it is a loan.
     """
-    left = owed - holding
+    left = balance.debt - holding
     loans = (own, *bought_back)
     choices = (c for size in range(len(loans) + 1) for c in combinations(range(len(loans)), size))
     still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
-    of_others = sum((loans[i] for i in still_open if i), ZERO)
-    interest = left - of_others - (own if 0 in still_open else ZERO)
-    return max(ZERO, left - of_others), max(ZERO, interest)
+    rest = max(ZERO, left - sum((loans[i] for i in still_open if i), ZERO))
+    added = ZERO if is_lent_out else max(ZERO, rest - (own if 0 in still_open else ZERO))
+    return rest + balance.interest, added + balance.interest
 
 
 def check_own_coins(books: Books, trade_coin: str, direction: Direction, balance: Balance | None) -> None:

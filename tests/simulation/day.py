@@ -323,5 +323,5 @@ class Day:
     def _findings(self, case: Case) -> Iterable[str]:
         yield from judge_case(case)
         yield from judge_expiry(case, expiries_of(self.store, self.account))
-        yield from judge_debts(self.engine, case)
+        yield from judge_debts(self.engine, case, self.owner.moved)
         yield from judge_owners_orders(self.engine, self.owner.cancelled)

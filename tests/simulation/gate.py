@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -116,9 +116,11 @@ def judge_expiry(case: Case, expiries: dict[int, datetime]) -> Iterator[str]:
                 yield f"entry {order.link} was accepted at {accepted_at}, its setup had expired at {ends_at}"
 
 
-def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
+def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal]) -> Iterator[str]:
     """What is owed of a coin is what the living shorts in it borrowed, and interest; nothing without one.
 
+    An entry that overtakes the end of another short sells what that one has just bought back, before it borrows: of so
+    much there is neither a debt nor a coin. `moved` by coin is what the owner moved away.
     (Quote coin may be owed: to buy back what longs have spent the proceeds of is to borrow it.)
     """
     owed = {coin: b.borrowed + b.interest for coin, b in engine._books.begin().ledger.balances.items()}
@@ -135,12 +137,29 @@ def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
             open_loans[trade.base_coin] += _too_small(case, trade)
     for coin, amount in owed.items():
         most = open_loans[coin] * MOST_INTEREST + (MOST_ROUNDING if open_loans[coin] else 0)
-        if coin != "USDT" and not open_loans[coin] <= amount <= most:
+        lent_out = max(ZERO, _coins_of(case, coin) - moved.get(coin, ZERO) - case.truth.wallet[coin])
+        if coin != "USDT" and not open_loans[coin] - lent_out <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"
     for trade in shorts:
         most = lent[trade.base_coin] * (MOST_INTEREST - 1)
         if not 0 <= trade.interest <= most:
             yield f"trade {trade.id} paid interest of {trade.interest} {trade.base_coin}, at most {most} can be due"
+
+
+def _coins_of(case: Case, coin: str) -> Decimal:
+    """Return what all trades of a coin have bought and not sold or repaid with."""
+    total = ZERO
+    for trade in case.trades:
+        position = true_position(case, trade)
+        if trade.base_coin != coin:
+            continue
+        if trade.direction.sign > 0:
+            total += position.held
+        elif trade.status in LIVING_TRADES:
+            total += position.exited - position.exit_fee
+        else:
+            total += max(ZERO, -position.held - trade.interest)
+    return total
 
 
 def _too_small(case: Case, trade: Trade) -> Decimal:

@@ -145,8 +145,8 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "    return share_of_debt(owed, own, holding, [",
-                "    return owed, max(ZERO, owed - own)\n    return share_of_debt(owed, own, holding, [",
+                "    return share_of_debt(\n        balance,",
+                "    return balance.owed, max(ZERO, balance.owed - own)\n    return share_of_debt(\n        balance,",
             ),
         ),
         (f"{T_SHORTS}::test_closed_short_leaves_the_debt_of_another",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -211,6 +211,89 @@ def test_short_is_not_charged_for_what_an_earlier_one_could_not_buy_back(world: 
     assert outcome.error is None
     assert outcome.trade.trade.interest == 0
     assert debt(world) == left.position.held > 0
+
+
+def test_short_whose_coins_an_entry_has_sold_is_charged_no_loan_as_interest(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = world.add_setup(**LEVELS | {"stop": "64000"})
+    faults = Faults(world)
+
+    def overtaken(send: Callable[[], Any]) -> Any:
+        world.set_price("BTCUSDT", "62100")  # the first one's stop fires just before
+        return send()
+
+    faults.on("place_order", overtaken, link="-2-entry", times=1)
+    other = execute(desk, second.id).trade
+    faults.clear()
+
+    monitor(desk)
+
+    trade = one_trade(world.store, world.account, first)[0].trade
+    assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
+    assert debt(world) == other.position.entered
+    assert close(desk, other.trade.id).success
+    assert debt(world) == 0
+
+
+def test_short_repays_with_its_own_coins_only(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    first = execute(desk, short(world).id).trade
+    faulty = FaultyExchange(
+        world.engine, FaultSchedule([Rule("partial_fill", fraction="0.004", link="-2-entry")])
+    )
+    session = DirectSession(faulty)
+    tiny = execute(replace(desk, exchange=BybitExchange(session, world.clock)), short(world).id).trade
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(60)
+
+    monitor(desk)
+
+    left = one_trade(world.store, world.account, tiny.trade.id)[0]
+    assert left.trade.close_reason == TOO_SMALL
+    assert debt(world) == first.position.entered + left.position.held
+    assert close(desk, first.trade.id).success
+    assert debt(world) == left.position.held
+
+
+def test_short_that_ends_beside_an_entry_in_doubt_pays_its_interest(world: World) -> None:
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    world.pass_time(2 * 3600)
+    faults = Faults(world)
+    faults.on("place_order", broken("timeout"), link="entry", times=99)
+    faults.on(LOOK_UPS, http(502), times=99)
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest > 0
+    assert debt(world) == 0
+
+
+def test_process_that_was_held_up_pays_no_second_time(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    kept = execute(desk, short(world).id).trade
+    ending = execute(desk, world.add_setup(**LEVELS | {"tp1": "57000"}).id).trade.trade.id
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+    assert [t.action for t in monitor(desk).trades] == ["partly_closed", "none"]
+    faults = Faults(world)
+
+    def frozen(send: Callable[[], Any]) -> Any:
+        answer = send()
+        faults.clear()
+        world.pass_time(20)
+        monitor(world.new_desk("other", shorts=True, tp1_fraction=Decimal("0.5")))
+        return answer
+
+    faults.on("get_wallet_balance", frozen, times=1)
+    outcome = close(world.new_desk("frozen", shorts=True), ending)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
+    assert debt(world) == kept.position.entered
 
 
 @pytest.mark.parametrize("asked", ["get_wallet_balance", "manual_no_convert_repay"])
