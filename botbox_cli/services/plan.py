@@ -189,7 +189,7 @@ class Planner:
         total, free = (balance.total, balance.free) if balance else (ZERO, ZERO)
         base_coin = self.instrument.base_coin
         with desk.store.read(desk.account) as books:
-            check_own_coins(books, base_coin, self.setup.direction, wallet.get(base_coin))
+            check_own_coins(books, self.instrument, self.price, self.setup.direction, wallet.get(base_coin))
             equity = total + invested(books, self.instrument.quote_coin)
         self.sizing = size(
             self.instrument,
