@@ -9,7 +9,7 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
-from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
+from botbox_cli.domain.trade import STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
 from botbox_cli.errors import (
     ConfigError,
     ExchangeRejected,
@@ -21,15 +21,18 @@ from botbox_cli.errors import (
 )
 from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
-from botbox_cli.services.leave import exit_in_doubt, finish, leave
+from botbox_cli.services.leave import exit_in_doubt, finish, leave, leave_without_stop
 from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
+    AS_LARGE_AS_TAKEN,
     arm,
     clear_stops,
     fits,
     is_through,
+    largest_stop,
     settle_stop,
+    too_small,
     wanted_stop_qty,
 )
 from botbox_cli.services.settle import (
@@ -226,10 +229,14 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         wanted = qty
         if report is not None and is_alive and report.qty - report.filled_qty < wanted:
             qty, wanted = _what_stop_can_cover(work, report, wanted, snapshot)
+        has_coins = qty == wanted
+        qty = stop.qty if stop.reason == AS_LARGE_AS_TAKEN else largest_stop(qty, instrument)
         is_there = report is not None and is_alive and fits(stop, report, trade, qty)
         if is_there and not is_through(trade, price):
             if qty < wanted:
-                raise coins_missing(work, qty)
+                if not has_coins:
+                    raise coins_missing(work, qty)
+                leave_without_stop(work, price, too_small(work, qty, wanted))
             return []
         if is_there:
             # It should have fired: the list of the pass may be older than the price, so the order is asked for.
@@ -293,10 +300,8 @@ def _arm_or_get_out(work: Work, price: Decimal) -> None:
         arm(work)
     except StopPassed:
         raise
-    except StopMissing:
-        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
-            raise
-        leave(work, STOP_FAILED, price)
+    except StopMissing as e:
+        leave_without_stop(work, price, e)
 
 
 def _give_up_dust(work: Work) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Setup, SetupStatus
-from botbox_cli.domain.trade import LIVING_TRADES, STOP_FAILED, STOP_LOSS_HIT, Trade, TradeStatus
+from botbox_cli.domain.trade import LIVING_TRADES, STOP_LOSS_HIT, Trade, TradeStatus
 from botbox_cli.errors import (
     BotboxError,
     Conflict,
@@ -28,7 +28,7 @@ from botbox_cli.services.brakes import check_halt, check_positions, check_symbol
 from botbox_cli.services.decide import Shown, approve_in
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, hurried, lease_name, working_on
-from botbox_cli.services.leave import leave
+from botbox_cli.services.leave import leave, leave_without_stop
 from botbox_cli.services.plan import (
     Plan,
     Planner,
@@ -280,10 +280,8 @@ def _protect(work: Work) -> None:
         arm(work)
     except StopPassed:
         leave(work, STOP_LOSS_HIT, last_fill.price)
-    except StopMissing:
-        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
-            raise
-        leave(work, STOP_FAILED, last_fill.price)
+    except StopMissing as e:
+        leave_without_stop(work, last_fill.price, e)
 
 
 def execute_approved(desk: Desk) -> list[Outcome | tuple[int, BotboxError]]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import (
     Order,
@@ -21,13 +22,20 @@ from botbox_cli.domain.order import (
     parse_order_link_id,
 )
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
+from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import BotboxError, NotFound
 from botbox_cli.services.book import TradeBook, books_of, instrument_of
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
-from botbox_cli.services.protect import arm, fits, is_through, wanted_stop_qty
+from botbox_cli.services.protect import (
+    AS_LARGE_AS_TAKEN,
+    arm,
+    fits,
+    is_through,
+    largest_stop,
+    wanted_stop_qty,
+)
 from botbox_cli.services.settle import look, take_report
 
 LOOK_BACK = timedelta(days=7)
@@ -185,10 +193,37 @@ def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             yield Difference(trade.id, "missing_stop", ours, "none", remedy)
         elif not fits(stop, report, trade, qty):
             theirs = f"stop for {plain(report.qty - report.filled_qty)} at {report.trigger_price}"
-            remedy = (
-                f"`botbox monitor --once` puts ours back; `botbox trade {trade.id} --adopt-stop` takes theirs"
-            )
-            yield Difference(trade.id, "stop_differs", ours, theirs, remedy)
+            largest = stop.qty if stop.reason == AS_LARGE_AS_TAKEN else largest_stop(qty, instrument)
+            remedy = _remedy_of_stop(stop, report, trade, largest, _on_account(sides, book, instrument))
+            if remedy:
+                yield Difference(trade.id, "stop_differs", ours, theirs, remedy)
+
+
+def _on_account(sides: _Sides, book: TradeBook, instrument: Instrument) -> Decimal:
+    """Return what the account has for a long's stop: what those of others hold is theirs. (A short needs no coins.)"""
+    trade, held = book.trade, wanted_stop_qty(book, instrument)
+    if trade.direction is Direction.SHORT:
+        return held
+    others = (b for b in sides.living if b.trade.base_coin == trade.base_coin and b.trade.id != trade.id)
+    taken = sum((b.position.held for b in others if b.trade.direction is Direction.LONG and b.ways_out), ZERO)
+    return min(held, instrument.floor_qty(max(ZERO, sides.balances.get(trade.base_coin, ZERO) - taken)))
+
+
+def _remedy_of_stop(stop: Order, report: OrderReport, trade: Trade, largest: Decimal, left: Decimal) -> str:
+    """Return what to do about a stop that does not cover a position as it should; "" if it covers what there is.
+
+    It covers no more than is `left` on the account, nor more than the `largest` that the exchange takes.
+    """
+    if fits(stop, report, trade, left):
+        return ""  # The position itself is told to be smaller.
+    if fits(stop, report, trade, min(left, largest)):
+        return (
+            f"the exchange takes no larger one; `botbox close {trade.id}` sells all of it, in several orders"
+        )
+    ours = "`botbox monitor --once` puts ours back"
+    if report.trigger_price == trade.stop_loss:
+        return ours
+    return f"{ours}; `botbox trade {trade.id} --adopt-stop` takes theirs"
 
 
 def _position_differences(sides: _Sides) -> Iterator[Difference]:
