@@ -25,7 +25,6 @@ from botbox_cli.services.leave import exit_in_doubt, finish, leave, leave_withou
 from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
-    AS_LARGE_AS_TAKEN,
     arm,
     clear_stops,
     fits,
@@ -230,7 +229,7 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         if report is not None and is_alive and report.qty - report.filled_qty < wanted:
             qty, wanted = _what_stop_can_cover(work, report, wanted, snapshot)
         has_coins = qty == wanted
-        qty = stop.qty if stop.reason == AS_LARGE_AS_TAKEN else largest_stop(qty, instrument)
+        qty = largest_stop(qty, instrument, stop)
         is_there = report is not None and is_alive and fits(stop, report, trade, qty)
         if is_there and not is_through(trade, price):
             if qty < wanted:

@@ -47,8 +47,10 @@ def wanted_stop_qty(book: TradeBook, instrument: Instrument) -> Decimal:
     return ceil_to_step(max(ZERO, held) * BUY_BACK_FACTOR, instrument.lot_size)
 
 
-def largest_stop(qty: Decimal, instrument: Instrument) -> Decimal:
-    """Return what of `qty` one stop may cover by the rules of the pair."""
+def largest_stop(qty: Decimal, instrument: Instrument, stop: Order | None = None) -> Decimal:
+    """Return what of `qty` one stop may cover by the rules of the pair, or by what was found out for `stop`."""
+    if stop is not None and stop.reason == AS_LARGE_AS_TAKEN:
+        return min(qty, stop.qty)
     bound = instrument.max_market_qty
     return qty if bound is None else min(qty, instrument.floor_qty(bound))
 

@@ -29,7 +29,6 @@ from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.protect import (
-    AS_LARGE_AS_TAKEN,
     arm,
     fits,
     is_through,
@@ -193,7 +192,7 @@ def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             yield Difference(trade.id, "missing_stop", ours, "none", remedy)
         elif not fits(stop, report, trade, qty):
             theirs = f"stop for {plain(report.qty - report.filled_qty)} at {report.trigger_price}"
-            largest = stop.qty if stop.reason == AS_LARGE_AS_TAKEN else largest_stop(qty, instrument)
+            largest = largest_stop(qty, instrument, stop)
             remedy = _remedy_of_stop(stop, report, trade, largest, _on_account(sides, book, instrument))
             if remedy:
                 yield Difference(trade.id, "stop_differs", ours, theirs, remedy)

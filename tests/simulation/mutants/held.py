@@ -4,7 +4,6 @@ from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
     ADOPT,
     ATTEND,
-    EXECUTE,
     LEAVE,
     PAIR_RULES,
     PROTECT,
@@ -101,14 +100,9 @@ PROTECTED = (
         "BOTBOX_ON_STOP_FAILURE=close is not heeded: a position that can't be protected is kept",
         (
             Edit(
-                EXECUTE,
-                "        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:\n",
-                "        if True:\n",
-            ),
-            Edit(
-                ATTEND,
-                "        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:\n",
-                "        if True:\n",
+                LEAVE,
+                "    if not work.desk.policy.close_when_stop_fails or not is_settled:\n",
+                "    if True:\n",
             ),
         ),
         (f"{T_STOP}::test_position_without_a_possible_stop_is_closed_if_the_person_wants_it",),
