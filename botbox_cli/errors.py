@@ -65,6 +65,10 @@ TOO_LARGE = frozenset({170124, 170135, 170197, 170198, 170228, 170229, 170341, 1
 """Bybit's codes for an order that is larger than it takes at once: a smaller one may go through."""
 
 
+TOO_FAR = frozenset({170203, 170204})
+"""Bybit's codes for a trigger price that lies too far from the price."""
+
+
 class ExchangeRejected(BotboxError):
     """The exchange said no to this request, for good. `ret_code` is Bybit's."""
 
@@ -91,6 +95,11 @@ class ExchangeRejected(BotboxError):
     def is_too_large(self) -> bool:
         """Tell whether a smaller order may go through."""
         return self.ret_code in TOO_LARGE
+
+    @property
+    def is_too_far(self) -> bool:
+        """Tell whether the trigger price lies too far from the price."""
+        return self.ret_code in TOO_FAR
 
 
 class DuplicateOrder(ExchangeRejected):

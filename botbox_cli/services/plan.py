@@ -26,6 +26,7 @@ from botbox_cli.services.brakes import (
 )
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.margin import check_margin, check_own_coins
+from botbox_cli.services.stop_range import check_range
 
 BLIND_FEE_RATE = Decimal("0.001")
 """Bybit's default spot taker fee, where the exchange does not tell (demo)."""
@@ -165,7 +166,9 @@ class Planner:
                 "`--accept-price` takes the present price",
                 code="price_moved",
             )
-        return f"{self.price}, {self.drift_r:+.2f} R from the setup's entry {self.setup.entry_price}"
+        with self.desk.store.read(self.desk.account) as books:
+            warning = check_range(books, self.setup.stop_loss, quote.last)
+        return f"{self.price}, {self.drift_r:+.2f} R from the setup's entry {self.setup.entry_price}{warning}"
 
     def _refuse_wrong_side(self) -> None:
         setup, sign = self.setup, self.setup.direction.sign

@@ -30,6 +30,7 @@ from botbox_cli.services.outside import coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import CANCEL_ASKED, Seen, follow, is_forgotten, mark_absent, mark_forgotten
+from botbox_cli.services.stop_range import note_refused, note_taken
 
 STOP_TRIES = 3
 STOP_LIMIT_S = 9.0
@@ -104,6 +105,8 @@ def arm(work: Work) -> None:
             tries += 1
             if isinstance(e, ExchangeRejected):
                 have_rules_changed(work)
+                if e.is_too_far:
+                    note_refused(work)
                 left = _what_is_left(work) if e.is_short_of_coins else None
                 if e.is_too_large and (smaller := _smaller(work, largest)) is not None:
                     tries -= 1
@@ -200,6 +203,7 @@ def _arm_once(work: Work, left: Decimal | None, largest: Decimal | None) -> bool
     sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=work.budget.left_s())
     if sight.seen is Seen.LIVE:
         _refuse_misarmed(work, book.trade, sight.report)
+        note_taken(work, book.trade.stop_loss, sight.report.base_price if sight.report else None)
         _settle_detail(work)
         return True
     if sight.seen is Seen.DONE:
