@@ -26,6 +26,7 @@ from botbox_cli.services.book import (
 from botbox_cli.services.late_fills import book_known_fills
 from botbox_cli.services.lease import Work
 
+ENOUGH = Decimal("Infinity")
 DUST_SHARE = Decimal("0.1")
 """What earlier trades may have left in the wallet, as a share of one trade's coins."""
 
@@ -72,14 +73,14 @@ def coins_left(work: Work) -> Decimal:
     """Return how many of the coins that a long holds by the books the account still has, floored to the lot.
 
     What other trades' stops and exits hold is theirs. The wallet's view may be late: only believe it together with a
-    refusal of the exchange.
+    refusal of the exchange. (A short buys its coins: there are always ENOUGH.)
     """
     desk, book = work.desk, work.read()
     trade, coin = book.trade, book.trade.base_coin
     instrument = instrument_of(desk, trade.symbol)
-    held = instrument.floor_qty(book.position.held)
     if trade.direction is not Direction.LONG:
-        return held
+        return ENOUGH
+    held = instrument.floor_qty(book.position.held)
     balance = desk.exchange.wallet().get(coin)
     with desk.store.read(desk.account) as books:
         others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]

@@ -390,3 +390,18 @@ def test_old_answer_with_a_debt_that_was_just_paid_is_no_interest(world: World) 
     trade = one_trade(world.store, world.account, trade_id)[0].trade
     assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
     assert debt(world) == 0
+
+
+def test_short_whose_exit_is_refused_for_the_balance_never_buys_back_less_than_it_owes(world: World) -> None:
+    """Of a short nothing can be missing on the account: less bought back would be owed for ever."""
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    Faults(world).on("place_order", code(170131), link="exit")
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 5
+    assert outcome.trade.trade.status is TradeStatus.OPEN
+    assert close(desk, trade_id).success
+    assert debt(world) == 0
