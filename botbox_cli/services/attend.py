@@ -22,7 +22,7 @@ from botbox_cli.errors import (
 from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leave import exit_in_doubt, finish, leave, leave_without_stop
-from botbox_cli.services.margin import close_out
+from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
     arm,
@@ -251,6 +251,8 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         _give_up_dust(work)
     elif is_through(trade, price):
         leave(work, STOP_LOSS_HIT, price)
+    elif not instrument.is_sellable(qty, trade.stop_loss):
+        leave(work, TOO_SMALL, price)  # The exchange takes no stop that is worth so little, at any time.
     else:
         _arm_or_get_out(work, price)
     return []
@@ -306,7 +308,7 @@ def _arm_or_get_out(work: Work, price: Decimal) -> None:
 def _give_up_dust(work: Work) -> None:
     """Close a trade of which nothing can be sold; an entry still at work may yet add to it."""
     if not work.read().open_orders:
-        close_out(work, TOO_SMALL)
+        give_up(work)
 
 
 # -- leaving

@@ -42,7 +42,7 @@ from botbox_cli.services.protect import arm, is_through
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
 from botbox_cli.services.trades import TradeView, view
-from botbox_cli.services.unsettled import settle_earlier
+from botbox_cli.services.unsettled import catch_up, settle_earlier
 
 ENTRY_LIMIT_S = 20.0
 STOP_NEEDS_S = 6.0
@@ -86,6 +86,7 @@ def execute(
     """
     budget = budget or Budget(desk.clock)
     desk = hurried(desk, budget)
+    catch_up(desk)
     settle_earlier(desk, budget)
     _refuse_without_time(budget)
     plan = plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)

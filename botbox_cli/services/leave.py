@@ -9,7 +9,7 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
 from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import STOP_FAILED, TOO_SMALL, TradeStatus
+from botbox_cli.domain.trade import STOP_FAILED, TradeStatus
 from botbox_cli.errors import (
     BotboxError,
     Conflict,
@@ -21,6 +21,7 @@ from botbox_cli.errors import (
 )
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
+from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
@@ -265,7 +266,7 @@ def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
         return
     instrument = instrument_of(desk, book.trade.symbol)
     if not instrument.is_sellable(wanted_stop_qty(book, instrument), price):
-        close_out(work, TOO_SMALL)
+        give_up(work)
         return
     work.renew()
     with desk.store.write(desk.account) as books:

@@ -20,7 +20,7 @@ from botbox_cli.services.book import TradeBook, books_of, close_books, read_trad
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Work
 
-REPAY_TRIES = 3
+REPAY_TRIES = 5
 
 
 def close_out(work: Work, reason: str) -> None:
@@ -52,14 +52,18 @@ def _pay_back(work: Work, trade: Trade) -> None:
 
 def _repay(work: Work, trade: Trade) -> None:
     desk, coin = work.desk, trade.base_coin
-    paid = ZERO
-    for attempt in range(REPAY_TRIES):
+    paid, owed, looks = ZERO, work.read().position.entered, 0
+    for _ in range(REPAY_TRIES):
+        with desk.store.read(desk.account) as books:
+            beside = [t.id for t in _shorts_beside(books, trade)]
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
         work.renew()
         with desk.store.write(desk.account) as books:
             book = read_trade(books, trade.id)
             if book.trade.status not in LIVING_TRADES:
                 return  # While this process was held up another has paid, and what is owed now is not this trade's.
+            if [t.id for t in _shorts_beside(books, trade)] != beside:
+                continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
             owed, interest = _share_of(books, book, balance, paid)
             # With its own coins only: what else is free was bought back by others, for their own loans.
             payable = min(owed, balance.free, _bought_back(book) - paid)
@@ -67,16 +71,26 @@ def _repay(work: Work, trade: Trade) -> None:
                 if not paid:  # Afterwards the debt may still be shown as it was.
                     books.update_trade(trade.id, interest=max(trade.interest, interest))
                 work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
+        looks += 1
         if payable > 0:
             desk.exchange.repay(coin, payable)
             paid += payable
-        elif paid or attempt:
+        elif paid or looks > 1:
             return
         # A debt that is not there at the first look may not be shown yet: only the second look is believed.
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",
     )
+
+
+def _shorts_beside(books: Books, trade: Trade) -> list[Trade]:
+    """Return the other living shorts in the coin of a short."""
+    return [
+        t
+        for t in books.trades(LIVING_TRADES)
+        if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
+    ]
 
 
 def _bought_back(book: TradeBook) -> Decimal:
@@ -87,27 +101,26 @@ def _bought_back(book: TradeBook) -> Decimal:
 def _share_of(books: Books, book: TradeBook, balance: Balance, paid: Decimal) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
-    shorts = [
-        t
-        for t in books.trades(LIVING_TRADES)
-        if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
-    ]
-    other_books = books_of(books, shorts)
-    others = [book.position for book in other_books]
-    holding = sum((p.entered for p in others if p.held > 0), ZERO)
+    other_books = books_of(books, _shorts_beside(books, trade))
+    holding = sum((_loan(other) for other in other_books if other.position.held > 0), ZERO)
     if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):
         # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest,
         # are certain to be this trade's.
         owed = max(ZERO, min(own + balance.interest, balance.owed - holding))
         return owed, min(owed, balance.interest)
-    bought_back = [p.entered for p in others if p.held <= 0]
+    bought_back = [other.position.entered for other in other_books if other.position.held <= 0]
     return share_of_debt(
         balance,
         own,
         holding,
         [*bought_back, _too_small_to_buy_back(books, trade.symbol)],
-        is_lent_out=_is_lent_out([book, *other_books]),
+        is_loan_whole=trade.exit_time is None and not _is_lent_out([book, *other_books]),
     )
+
+
+def _loan(book: TradeBook) -> Decimal:
+    """Return what an open short owes: its whole loan, or what was left when it had ended and was taken up again."""
+    return book.position.entered if book.trade.exit_time is None else book.position.held
 
 
 def _is_lent_out(shorts: Sequence[TradeBook]) -> bool:
@@ -134,22 +147,22 @@ def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
 
 
 def share_of_debt(
-    balance: Balance, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal], *, is_lent_out: bool
+    balance: Balance, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal], *, is_loan_whole: bool
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest), out of all that is owed.
 
     It borrowed `own`, the other shorts that are still open `holding`, of which nothing is paid back before the end.
     Of those that have `bought_back`, and of this one itself, nobody knows which have paid (a process may have died
     after it asked): the loans are taken to be open that come nearest to the debt, for interest is never near a loan.
-    Interest is what the exchange calls so, and what it has added to the debt; not where coins were `is_lent_out` from
-    one short to another, for then the debt is smaller than the loans, and what is left of it is a loan.
+    Interest is what the exchange calls so, and what it has added to the debt if `is_loan_whole`: where a part of a loan
+    is paid already, or an entry sold coins instead of borrowing, what is left is no interest but a loan.
     """
     left = balance.debt - holding
     loans = (own, *bought_back)
     choices = (c for size in range(len(loans) + 1) for c in combinations(range(len(loans)), size))
     still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
     rest = max(ZERO, left - sum((loans[i] for i in still_open if i), ZERO))
-    added = ZERO if is_lent_out else max(ZERO, rest - (own if 0 in still_open else ZERO))
+    added = max(ZERO, rest - (own if 0 in still_open else ZERO)) if is_loan_whole else ZERO
     return rest + balance.interest, added + balance.interest
 
 

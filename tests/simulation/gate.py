@@ -11,10 +11,11 @@ from typing import Any
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.exchange.paper.engine import PaperExchange
-from botbox_cli.exchange.paper.protocol import from_ms
+from botbox_cli.exchange.paper.protocol import from_ms, to_ms
+from botbox_cli.exchange.paper.state import Lag
 from botbox_cli.ports import Store
 from botbox_cli.services.desk import Policy
-from tests.simulation.checkers import Case, Told, true_position, true_result
+from tests.simulation.checkers import Case, Told, sellable, true_position, true_result
 from tests.simulation.truth import name_of
 
 ZERO = Decimal(0)
@@ -164,13 +165,40 @@ def _coins_of(case: Case, coin: str) -> Decimal:
 
 def _too_small(case: Case, trade: Trade) -> Decimal:
     """Return what an ended short still owes because the exchange takes no order that would buy it back."""
-    held = max(ZERO, true_position(case, trade).held)
-    if not held:
-        return ZERO
-    rules = case.truth.rules[trade.symbol]
-    # By the last price then, which the one at the end of the day may differ from.
-    is_small = held < rules.min_qty or held * case.truth.last[trade.symbol] < rules.min_amount * 2
-    return held if is_small else ZERO
+    return ZERO if sellable(case, trade) else max(ZERO, true_position(case, trade).held)
+
+
+def is_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime, cancelled: set[str]) -> bool:
+    """Tell whether a pass that began at `since` may have taken these orders for what they had been before.
+
+    What changed before it did not show in the list of open orders yet, or what the owner `cancelled` before it was
+    still alive then.
+    """
+    by_link, since_ms = engine._books.begin().by_link, to_ms(since)
+    engine._books.commit()
+    for order in (by_link[true.link] for true in case.truth.orders):
+        own = order.effects.lag if order.effects else None
+        shown_ms = order.updated_ms + max(lag.realtime_ms, own.realtime_ms if own else 0)
+        if order.updated_ms <= since_ms < shown_ms or (
+            order.updated_ms > since_ms and order.link_id in cancelled
+        ):
+            return True
+    return False
+
+
+def is_sale_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime) -> bool:
+    """Tell whether our orders have executions that the books lack and that were not shown yet at `since`."""
+    account = engine._books.begin()
+    engine._books.commit()
+    booked = {fill.execution_id for fills in case.fills.values() for fill in fills}
+    for fill in case.truth.fills:
+        if fill.execution_id in booked or fill.link not in account.by_link:
+            continue
+        effects = account.by_link[fill.link].effects
+        own_ms = effects.lag.executions_ms if effects and effects.lag else 0
+        if fill.at_ms <= to_ms(since) < fill.at_ms + max(lag.executions_ms, own_ms):
+            return True
+    return False
 
 
 def expiries_of(store: Store, account: Account) -> dict[int, datetime]:

@@ -5,6 +5,7 @@ from tests.simulation.mutants.places import (
     ADOPT,
     ATTEND,
     LEAVE,
+    MONITOR,
     PAIR_RULES,
     PROTECT,
     T_ADOPT,
@@ -194,6 +195,12 @@ PROTECTED = (
             f"{T_MOVED}::test_wallet_that_lags_behind_a_fresh_entry_ends_nothing",
             f"{T_MOVED}::test_close_just_after_the_entry_sells_what_is_left_but_does_not_end_the_trade_yet",
         ),
+    ),
+    Mutant(
+        "dust-for-good",
+        "what was too small to be sold is never looked at again, however much it is worth",
+        (Edit(MONITOR, "    _sell_leftovers(desk, budget, result)\n", ""),),
+        (f"{T_EXIT}::test_leftover_is_sold_once_it_is_worth_enough",),
     ),
     Mutant(
         "ctrl-c-breaks-off",

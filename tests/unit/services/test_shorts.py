@@ -224,7 +224,7 @@ def test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet(world: W
     first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
     faults = Faults(world)
     faults.on("place_order", after(broken("timeout")), link="entry")
-    faults.on(LOOK_UPS, http(502), times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
     assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
     faults.clear()
 
@@ -305,12 +305,38 @@ def test_short_repays_with_its_own_coins_only(world: World) -> None:
     assert debt(world) == left.position.held
 
 
+def test_rest_of_a_short_is_bought_back_once_it_is_worth_enough(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade
+    faulty = FaultyExchange(
+        world.engine, FaultSchedule([Rule("partial_fill", fraction="0.996", link="-1-exit1")])
+    )
+    session = DirectSession(faulty)
+    close(replace(desk, exchange=BybitExchange(session, world.clock)), first)
+    left = one_trade(world.store, world.account, first)[0]
+    assert left.trade.status is TradeStatus.CLOSED
+    assert left.position.held > 0
+    world.set_price("BTCUSDT", "61900")
+    world.pass_time(60)
+    assert [t.id for t in monitor(desk).trades] == [second.trade.id]
+    world.set_price("BTCUSDT", "110000")
+    world.pass_time(60)
+
+    assert not monitor(desk).errors
+
+    ended = one_trade(world.store, world.account, first)[0]
+    assert (ended.trade.status, ended.trade.interest) == (TradeStatus.CLOSED, 0)
+    assert ended.position.held < 0
+    assert debt(world) == 0
+
+
 def test_short_that_ends_beside_an_entry_in_doubt_pays_its_interest(world: World) -> None:
     first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
     world.pass_time(2 * 3600)
     faults = Faults(world)
     faults.on("place_order", broken("timeout"), link="entry", times=99)
-    faults.on(LOOK_UPS, http(502), times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
     assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
     faults.clear()
 
@@ -318,6 +344,26 @@ def test_short_that_ends_beside_an_entry_in_doubt_pays_its_interest(world: World
 
     assert outcome.success
     assert outcome.trade.trade.interest > 0
+    assert debt(world) == 0
+
+
+def test_wallet_that_was_read_before_another_short_had_paid_is_read_again(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+
+    def overtaken(send: Callable[[], Any]) -> Any:
+        answer = send()
+        faults.clear()
+        assert close(world.new_desk("other", shorts=True), first).success
+        return answer
+
+    faults.on("get_wallet_balance", overtaken, times=1)
+    outcome = close(desk, second)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
     assert debt(world) == 0
 
 
