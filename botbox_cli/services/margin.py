@@ -8,8 +8,10 @@ from decimal import Decimal
 from itertools import combinations
 
 from botbox_cli.domain.account import Balance
-from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import Role
+from botbox_cli.domain.pnl import pnl_of
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
@@ -164,11 +166,15 @@ def share_of_debt(
     return rest + balance.interest, added + balance.interest
 
 
-def check_own_coins(books: Books, trade_coin: str, direction: Direction, balance: Balance | None) -> None:
+def check_own_coins(
+    books: Books, instrument: Instrument, price: Decimal, direction: Direction, balance: Balance | None
+) -> None:
     """Refuse a short that would sell coins which the account owns, and a long beside a short in the same coin.
 
-    A sale with leverage takes what is in the wallet before it borrows; a purchase may be taken to pay a debt.
+    A sale with leverage takes what is in the wallet before it borrows; a purchase may be taken to pay a debt. What
+    botbox's own trades have left over there is no coin of the owner's.
     """
+    trade_coin = instrument.base_coin
     against = [
         t for t in books.trades(LIVING_TRADES) if t.base_coin == trade_coin and t.direction is not direction
     ]
@@ -179,11 +185,47 @@ def check_own_coins(books: Books, trade_coin: str, direction: Direction, balance
             code="opposite_trade",
         )
     if direction is Direction.SHORT and balance is not None and balance.total > 0:
+        _refuse_selling(books, instrument, price, balance.total)
+
+
+def _refuse_selling(books: Books, instrument: Instrument, price: Decimal, total: Decimal) -> None:
+    coin = instrument.base_coin
+    ours = _left_over(books, instrument, price)
+    allowed = ours + (instrument.lot_size if ours else ZERO)
+    shorts = _living_shorts(books, coin)
+    bought_back = sum((b.position.exited - b.position.exit_fee for b in shorts), ZERO)
+    if total <= allowed:
+        return
+    if total - bought_back <= allowed:
+        trade_id = next(b.trade.id for b in shorts if b.position.exited)
         raise Denied(
-            f"the account holds {balance.total} {trade_coin} of its own, which a short would sell first",
-            "move them to the funding account, or trade this one long",
+            f"trade {trade_id} has bought back {bought_back} {coin} of what it owes, which another short would sell",
+            f"`botbox close {trade_id}` first",
             code="own_coins",
         )
+    raise Denied(
+        f"the account holds {plain(total - ours)} {coin} of its own, which a short would sell first",
+        "move them to the funding account, or trade this one long",
+        code="own_coins",
+    )
+
+
+def _living_shorts(books: Books, coin: str) -> list[TradeBook]:
+    trades = books.trades(LIVING_TRADES)
+    return books_of(books, [t for t in trades if t.base_coin == coin and t.direction is Direction.SHORT])
+
+
+def _left_over(books: Books, instrument: Instrument, price: Decimal) -> Decimal:
+    """Return the coins that ended trades have left in the wallet: each too few to be sold.
+
+    (More than that is what a trade lacked at its end: it is not there.)
+    """
+    left = ZERO
+    for book in books_of(books, books.trades([TradeStatus.CLOSED], symbol=instrument.symbol)):
+        dust = pnl_of(book.trade, book.position, book.fills).dust or ZERO
+        if dust > 0 and not instrument.is_sellable(instrument.floor_qty(dust), price):
+            left += dust
+    return left
 
 
 def check_margin(desk: Desk) -> None:

@@ -16,10 +16,11 @@ def unsettled(desk: Desk) -> list[TradeBook]:
     """Return the living trades that are in between: opening, closing, with an order in doubt, or without a stop."""
     with desk.store.read(desk.account) as books:
         living = books_of(books, books.trades(LIVING_TRADES))
-    return [b for b in living if _is_unsettled(b)]
+    return [b for b in living if is_unsettled(b)]
 
 
-def _is_unsettled(book: TradeBook) -> bool:
+def is_unsettled(book: TradeBook) -> bool:
+    """Tell whether a living trade is anything but open with one order, accepted: its stop."""
     untouched = [o for o in book.open_orders if o.status is OrderStatus.WORKING and not book.filled(o)]
     return book.trade.status is not TradeStatus.OPEN or len(untouched) != 1 or len(book.open_orders) != 1
 
@@ -45,7 +46,9 @@ def settle_earlier(desk: Desk, budget: Budget) -> list[BotboxError]:
     What stays in doubt blocks nothing here: the checks of the new command look at the books themselves.
     """
     errors: list[BotboxError] = []
-    for book in unsettled(desk):
+    books = unsettled(desk)
+    for number, book in enumerate(books, 1):
+        budget.keep_for(len(books) - number)
         try:
             with working_on(desk, book.trade.id, budget) as work:
                 attend(work, Snapshot(), act=False)

@@ -4,7 +4,6 @@ from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
     ADOPT,
     ATTEND,
-    EXECUTE,
     LEAVE,
     MONITOR,
     PAIR_RULES,
@@ -102,14 +101,9 @@ PROTECTED = (
         "BOTBOX_ON_STOP_FAILURE=close is not heeded: a position that can't be protected is kept",
         (
             Edit(
-                EXECUTE,
-                "        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:\n",
-                "        if True:\n",
-            ),
-            Edit(
-                ATTEND,
-                "        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:\n",
-                "        if True:\n",
+                LEAVE,
+                "    if not work.desk.policy.close_when_stop_fails or not is_settled:\n",
+                "    if True:\n",
             ),
         ),
         (f"{T_STOP}::test_position_without_a_possible_stop_is_closed_if_the_person_wants_it",),
@@ -205,7 +199,7 @@ PROTECTED = (
     Mutant(
         "dust-for-good",
         "what was too small to be sold is never looked at again, however much it is worth",
-        (Edit(MONITOR, "    _sell_leftovers(desk, result)\n", ""),),
+        (Edit(MONITOR, "    _sell_leftovers(desk, budget, result)\n", ""),),
         (f"{T_EXIT}::test_leftover_is_sold_once_it_is_worth_enough",),
     ),
     Mutant(

@@ -160,12 +160,16 @@ def test_open_risk_of_all_trades_together_is_capped() -> None:
         assert refusal(world) == "open_risk"
 
 
+def enter_another(world: World) -> None:
+    assert tell_execute(world.new_desk("another"), world.add_setup().id).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("policy", "meanwhile"),
     [
         ({"max_day_loss_percent": Decimal("0.3")}, hit_the_stop),
         ({"max_loss_streak": 1}, hit_the_stop),
-        ({"max_open_risk_percent": Decimal("0.8")}, open_trade),
+        ({"max_open_risk_percent": Decimal("0.8")}, enter_another),
     ],
     ids=["day loss", "loss streak", "open risk"],
 )

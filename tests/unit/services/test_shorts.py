@@ -62,6 +62,55 @@ def test_short_never_sells_coins_that_the_account_owns() -> None:
             execute(world.new_desk("shorts", shorts=True), short(world).id)
 
 
+def test_what_earlier_trades_have_left_over_is_no_coin_of_the_owner(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    long_one = execute(desk, world.add_setup().id).trade.trade.id
+    assert close(desk, long_one).success
+    for _ in range(3):
+        trade_id = execute(desk, short(world).id).trade.trade.id
+        world.pass_time(3 * 3600)
+        assert close(desk, trade_id).success
+
+        assert debt(world) == 0
+        dust = [v.pnl.dust or Decimal(0) for v in list_trades(world.store, world.account)]
+        assert world.desk.exchange.wallet()["BTC"].total == sum(dust) > 0
+
+
+def test_coins_of_the_owner_beside_what_a_trade_has_left_over_are_never_sold(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    assert close(desk, execute(desk, short(world).id).trade.trade.id).success
+    world.engine._books.begin().ledger.of("BTC").wallet += Decimal("0.00001")
+
+    with pytest.raises(Denied, match=r"holds 0\.00001 BTC of its own"):
+        execute(desk, short(world).id)
+
+
+def test_coins_that_were_missing_when_a_trade_was_closed_are_not_taken_for_left_over(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, world.add_setup().id).trade.trade.id
+    world.pass_time(60)
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "bb-test01-1-stop1"}
+    world.engine.handle(Request("POST", "/v5/order/cancel", cancel | {"orderFilter": "tpslOrder"}))
+    wallet = world.engine._books.begin().ledger.of("BTC")
+    wallet.wallet -= Decimal("0.01")
+    assert close(desk, trade_id).success
+    wallet.wallet += Decimal("0.005")
+
+    with pytest.raises(Denied, match="of its own"):
+        execute(desk, short(world).id)
+
+
+def test_coins_that_a_short_has_bought_back_are_not_sold_by_another(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    first = execute(desk, short(world).id).trade.trade.id
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+    assert [t.action for t in monitor(desk).trades] == ["partly_closed"]
+
+    with pytest.raises(Denied, match=f"trade {first} has bought back"):
+        execute(desk, world.add_setup(**LEVELS | {"tp1": "57000"}).id, accept_price=True)
+
+
 @pytest.mark.parametrize(("price", "reason"), [("57900", "Take profit hit"), ("62100", "Stop loss hit")])
 def test_short_buys_back_and_repays(world: World, price: str, reason: str) -> None:
     desk = world.new_desk("shorts", shorts=True)
@@ -386,4 +435,19 @@ def test_old_answer_with_a_debt_that_was_just_paid_is_no_interest(world: World) 
     monitor(desk)
     trade = one_trade(world.store, world.account, trade_id)[0].trade
     assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
+    assert debt(world) == 0
+
+
+def test_short_whose_exit_is_refused_for_the_balance_never_buys_back_less_than_it_owes(world: World) -> None:
+    """Of a short nothing can be missing on the account: less bought back would be owed for ever."""
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    Faults(world).on("place_order", code(170131), link="exit")
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 5
+    assert outcome.trade.trade.status is TradeStatus.OPEN
+    assert close(desk, trade_id).success
     assert debt(world) == 0
