@@ -79,14 +79,15 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         case TradeStatus.OPENING:
             raise entry_in_doubt(book)
     price = _price(work, book.trade, snapshot)
-    if not book.ways_out and adopt_outside_sales(work, snapshot.fills):
-        return _outcome(before, work.read(), price, notes)
-    book = work.read()
+    if not book.ways_out:
+        if adopt_outside_sales(work, snapshot.fills):
+            return _outcome(before, work.read(), price, notes)
+        book = work.read()
     try:
         if book.trade.status is TradeStatus.CLOSING:
             _resume_leaving(work, book, price)
         else:
-            notes += _keep(work, price, snapshot, act=act)
+            notes += _keep(work, book, price, snapshot, act=act)
     except StopPassed:
         leave(work, STOP_LOSS_HIT, price)
     return _outcome(before, work.read(), price, notes)
@@ -169,9 +170,8 @@ def _price(work: Work, trade: Trade, snapshot: Snapshot) -> Decimal:
 # -- keeping
 
 
-def _keep(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
+def _keep(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
     """Leave at a fired stop or a target, else see that the stop is there; return what the person should hear."""
-    book = work.read()
     trade = book.trade
     stops = book.of_role(Role.STOP)
     if any(book.filled(o) for o in stops if o.is_open):
@@ -247,9 +247,10 @@ def _what_stop_can_cover(
 
 def _keep_on(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
     """Look after a trade whose stop has just gone, unless it went because it was the exit."""
-    if work.read().trade.status is not TradeStatus.OPEN:
+    book = work.read()
+    if book.trade.status is not TradeStatus.OPEN:
         return []
-    return _keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)
+    return _keep(work, book, price, Snapshot(quotes=snapshot.quotes), act=act)
 
 
 def _is_passed_over(work: Work, stop: Order) -> bool:

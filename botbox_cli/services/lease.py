@@ -14,6 +14,8 @@ from botbox_cli.services.book import TradeBook, read_trade
 from botbox_cli.services.desk import Desk
 
 LEASE_TTL_S = 15.0
+FRESH = timedelta(seconds=1)
+"""A lease renewed so recently is not written again: whoever else takes it would have to be 14 s ahead of this clock."""
 COMMAND_BUDGET_S = 26.0
 """Waiting inside one command ends here, so that with its last request it stays within the contract's 30 s."""
 
@@ -29,17 +31,23 @@ class Budget:
         return max(0.0, (self._ends_at - self._clock.now()).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
     """A hand on one trade. Every step renews the lease first, so that a process which lost it stops before it acts."""
 
     desk: Desk
     trade_id: int
     budget: Budget
+    _renewed_at: datetime | None = None
 
     def renew(self) -> datetime:
-        """Renew the lease and return the time of it. Raises Conflict when another process has taken the trade."""
+        """Renew the lease unless that was just done, and return the time.
+
+        Raises Conflict when another process has taken the trade.
+        """
         now = self.desk.clock.now()
+        if self._renewed_at is not None and timedelta(0) <= now - self._renewed_at < FRESH:
+            return now
         other = self.desk.store.take_lease(lease_name(self.trade_id), self.desk.holder, now, LEASE_TTL_S)
         if other is not None:
             raise Conflict(
@@ -47,6 +55,7 @@ class Work:
                 f"wait a few seconds, then look at `botbox trade {self.trade_id}`",
                 code="busy",
             )
+        self._renewed_at = now
         return now
 
     def read(self) -> TradeBook:
@@ -59,6 +68,7 @@ class Work:
 
     def release(self) -> None:
         """Give the trade back."""
+        self._renewed_at = None
         self.desk.store.free_lease(lease_name(self.trade_id), self.desk.holder)
 
 

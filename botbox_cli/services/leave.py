@@ -52,9 +52,11 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
     now = work.renew()
     with desk.store.write(desk.account) as books:
         # One commit for both decisions: the first request waits for it.
-        for stop in read_trade(books, work.trade_id).ways_out:
-            if stop.role is Role.STOP and stop.status is not OrderStatus.INTENDED:
-                note_cancel(work, books, stop, now)
+        stops = [
+            stop if stop.status is OrderStatus.INTENDED else note_cancel(work, books, stop, now)
+            for stop in read_trade(books, work.trade_id).ways_out
+            if stop.role is Role.STOP
+        ]
         books.move_trade(
             work.trade_id,
             [TradeStatus.OPEN, TradeStatus.CLOSING],
@@ -63,7 +65,7 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         )
         work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""), price=plain(price))
     try:
-        if clear_stops(work) or not _is_sold_by_hand(work):
+        if clear_stops(work, stops) or not _is_sold_by_hand(work):
             is_all_left = _sell_down(work, price, keep)
     except Conflict:
         raise  # another process has the trade now: whatever is to be put back is its to put back
