@@ -46,7 +46,7 @@ class Work:
         Raises Conflict when another process has taken the trade.
         """
         now = self.desk.clock.now()
-        if self._renewed_at is not None and timedelta(0) <= now - self._renewed_at < FRESH:
+        if self._is_fresh(now):
             return now
         other = self.desk.store.take_lease(lease_name(self.trade_id), self.desk.holder, now, LEASE_TTL_S)
         if other is not None:
@@ -57,6 +57,29 @@ class Work:
             )
         self._renewed_at = now
         return now
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the lease was taken, and not given back."""
+        return self._renewed_at is not None
+
+    def _is_fresh(self, now: datetime) -> bool:
+        return self._renewed_at is not None and timedelta(0) <= now - self._renewed_at < FRESH
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Books]:
+        """A write transaction in which the lease is taken or renewed, too, unless that was just done.
+
+        Raises Conflict when another process has it, or had it and is dead, which only `renew` finds out.
+        """
+        now = self.desk.clock.now()
+        is_fresh = self._is_fresh(now)
+        with self.desk.store.write(self.desk.account, durable=durable) as books:
+            if not is_fresh:
+                books.grant_lease(lease_name(self.trade_id), self.desk.holder, now, LEASE_TTL_S)
+            yield books
+        if not is_fresh:
+            self._renewed_at = now
 
     def read(self) -> TradeBook:
         with self.desk.store.read(self.desk.account) as books:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +11,8 @@ from decimal import Decimal
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
 from botbox_cli.errors import BotboxError, Conflict, ExchangeUnavailable
-from botbox_cli.services.attend import Attended, Snapshot, attend
+from botbox_cli.services.attend import Attended, Snapshot, attend, leave_at_target
+from botbox_cli.services.claims import Claims
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, value_fees
 from botbox_cli.services.lease import Budget, Work, working_on
@@ -19,6 +20,7 @@ from botbox_cli.services.lease import Budget, Work, working_on
 FILLS_MARKER = "fills_seen_until"
 OVERLAP = timedelta(minutes=10)
 """How far back a pass looks again for executions that became visible late."""
+GIVEN_UP = "its price is being acted on"
 REMEMBERED = timedelta(hours=1)
 """For so long after its end a trade is still looked at for a fill that came after all."""
 
@@ -53,14 +55,17 @@ class MonitorResult:
     snapshot: Snapshot = field(default_factory=Snapshot)
 
 
-def monitor(desk: Desk) -> MonitorResult:
-    """Look after every living trade once. One trade's failure does not stop the others."""
-    result = _look_after(desk)
+def monitor(desk: Desk, claims: Claims | None = None) -> MonitorResult:
+    """Look after every living trade once. One trade's failure does not stop the others.
+
+    What waits for its turn lies in `claims`; what is given up there is told as busy.
+    """
+    result = _look_after(desk, claims or Claims())
     value_fees(desk)
     return result
 
 
-def _look_after(desk: Desk) -> MonitorResult:
+def _look_after(desk: Desk, claims: Claims) -> MonitorResult:
     result = MonitorResult()
     living, ended = _trades(desk)
     if not living and ended:
@@ -76,6 +81,8 @@ def _look_after(desk: Desk) -> MonitorResult:
     budget = Budget(desk.clock)
     with ExitStack() as stack:
         works = [w for t in reversed(living) if (w := _take(stack, desk, t, budget, result)) is not None]
+        claims.put({trade.id: work for trade, work in works})
+        stack.callback(claims.put, {})
         try:
             snapshot = _snapshot(desk, [t for t, _ in works], ended, result)
         except BotboxError as e:
@@ -84,21 +91,34 @@ def _look_after(desk: Desk) -> MonitorResult:
             return result
         result.snapshot = snapshot
         for trade, work in works:
-            _attend(work, trade, snapshot, result)
+            if claims.begin(trade.id):
+                _attend(work, trade, snapshot, result)
+            else:
+                result.trades.append(TradeAction(trade.id, trade.symbol, None, "busy", GIVEN_UP))
     return result
 
 
 def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: float) -> MonitorResult:
-    """Look after one living trade as a pass does, at prices and orders that are known already.
+    """Look after one living trade as a pass does, at prices and orders that are known already; at once at its target.
 
     A snapshot may be old: whether a stop is still there is told by its cancel, never by the list that shows it.
     """
     result = MonitorResult(snapshot=snapshot)
-    with ExitStack() as stack:
-        taken = _take(stack, desk, trade, Budget(desk.clock, budget_s), result)
-        if taken is not None:
-            _attend(taken[1], trade, snapshot, result)
+    _attend(Work(desk, trade.id, Budget(desk.clock, budget_s)), trade, snapshot, result, _at_once_or_in_full)
     return result
+
+
+def _at_once_or_in_full(work: Work, snapshot: Snapshot) -> Attended:
+    try:
+        done = leave_at_target(work, snapshot)
+    except Conflict:
+        if work.is_held:
+            raise
+        done = None
+    if done is not None:
+        return done
+    work.renew()
+    return attend(work, snapshot)
 
 
 def _trades(desk: Desk) -> tuple[list[Trade], list[Trade]]:
@@ -118,11 +138,17 @@ def _take(
         return None
 
 
-def _attend(work: Work, trade: Trade, snapshot: Snapshot, result: MonitorResult) -> None:
+def _attend(
+    work: Work,
+    trade: Trade,
+    snapshot: Snapshot,
+    result: MonitorResult,
+    look: Callable[[Work, Snapshot], Attended] = attend,
+) -> None:
     result.checked += 1
     try:
         with _released(work):
-            done = attend(work, snapshot)
+            done = look(work, snapshot)
     except Conflict as e:
         done = Attended("busy", e.message)
     except BotboxError as e:
