@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -247,8 +249,11 @@ def _missing(work: Work, cause: BotboxError | None) -> StopMissing:
     return StopMissing(message, hint)
 
 
-def clear_stops(work: Work) -> bool:
+def clear_stops(work: Work, stops: Sequence[Order] | None = None) -> bool:
     """Cancel every open stop of the trade and see each one gone, its fills booked.
+
+    Args:
+        stops: Those stops, where they have just been read or written; read here by default.
 
     Returns:
         Whether a stop held the coins until this very cancel; else someone may have sold them meanwhile.
@@ -256,15 +261,17 @@ def clear_stops(work: Work) -> bool:
     Raises:
         OutcomeUnknown: A stop can't be seen gone; nothing may be sold beside it.
     """
-    stops = [o for o in work.read().open_orders if o.role is Role.STOP]
+    if stops is None:
+        stops = [o for o in work.read().open_orders if o.role is Role.STOP]
     were_alive = [_clear(work, order) for order in stops]
     return any(were_alive)
 
 
-def note_cancel(work: Work, books: Books, order: Order, now: datetime) -> None:
-    """Save that a stop is going to be cancelled by us, before it is."""
+def note_cancel(work: Work, books: Books, order: Order, now: datetime) -> Order:
+    """Save that a stop is going to be cancelled by us, before it is; return it as it is saved."""
     books.move_order(order.order_link_id, [order.status], order.status, reason=CANCEL_ASKED, updated_at=now)
     work.log(books, "cancelling", f"stop {order.order_link_id}")
+    return replace(order, reason=CANCEL_ASKED, updated_at=now)
 
 
 def _clear(work: Work, order: Order) -> bool:

@@ -19,8 +19,10 @@ from botbox_cli.domain.order import OrderReport
 from botbox_cli.errors import BotboxError, ConfigError, ExchangeUnavailable, StorageError
 from botbox_cli.ports import CandleClosed, Exchange, Holder, News, OrderNews, Price, Stream, StreamState
 from botbox_cli.services.attend import Snapshot
+from botbox_cli.services.claims import Claims
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.monitor import MonitorResult, attend_trade
+from botbox_cli.services.right_of_way import RightOfWay
 from botbox_cli.services.tally import FirstRequest, Latency
 from botbox_cli.services.watch_clerk import Clerk
 from botbox_cli.services.watch_events import (
@@ -99,13 +101,21 @@ class Watch:
         self.prices: dict[str, Price] = {}
         self.trades = OpenTrades()
         self.is_leading = False
-        self._pass_desk, self._quote_desk = hand(), hand()
+        self._way, self._claims = RightOfWay(ticks), Claims()
+        self._pass_desk, self._quote_desk = self._way.heeded_by(hand()), hand()
         self._clerk, self._stream, self._ticks, self._sight, self._tell = clerk, stream, ticks, sight, tell
         self.health = Health(tell)
         codes = tuple(dict.fromkeys([*sight.timeframes, sight.scan_timeframe]))
         self._intervals = [INTERVALS[code] for code in codes]
         self._candles = Harvester(
-            hand(), clerk, ticks, sight.symbols, codes, sight.scan_timeframe, self.health, tell
+            self._way.heeded_by(hand()),
+            clerk,
+            ticks,
+            sight.symbols,
+            codes,
+            sight.scan_timeframe,
+            self.health,
+            tell,
         )
         self._alive: dict[str, OrderReport] = {}
         self._busy: set[str] = set()
@@ -208,6 +218,7 @@ class Watch:
             if moved is None:
                 return
             wanted = self.trades.symbols | symbols_of_setups(books)
+        self._stream.put_first(self.trades.symbols)
         new = sorted(wanted - self._polls.followed)
         if new:
             self._stream.follow(new, [])
@@ -287,7 +298,9 @@ class Watch:
         timed = FirstRequest(self.desk.exchange, self._ticks)
         try:
             desk = replace(self.desk, exchange=cast("Exchange", timed))
-            result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)
+            self._claims.give_up(trade.id)
+            with self._way.taken():
+                result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)
         except BotboxError as e:
             error = e
         if timed.at is not None:
@@ -335,7 +348,10 @@ class Watch:
         self._last_pass = self._ticks()
         observed, self._latency = self._latency, Latency()
         self._clerk.ask(
-            "pass", partial(look_after_all, self._pass_desk, observed), self._passed, self._pass_failed
+            "pass",
+            partial(look_after_all, self._pass_desk, self._claims, observed),
+            self._passed,
+            self._pass_failed,
         )
 
     def _passed(self, done: Round) -> None:

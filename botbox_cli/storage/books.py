@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, false, func
 
 from botbox_cli.domain.account import Account, Halt
 from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.order import Order, OrderStatus
 from botbox_cli.domain.setup import Setup, SetupStatus, Signal
 from botbox_cli.domain.trade import Trade, TradeStatus
@@ -84,6 +85,13 @@ UPDATE_TRADE = _of(trades.c.id)
 _ORDER = _mine(orders, *_columns(orders, Order))
 ORDER_BY_LINK_ID = _ORDER.where(orders.c.order_link_id == KEY)
 ORDER_STATUS = _mine(orders, orders.c.status).where(orders.c.order_link_id == KEY)
+
+instruments = t.table(t.Instruments)
+INSTRUMENT = select(*_columns(instruments, Instrument)).where(
+    instruments.c.venue == bindparam("venue_"),
+    instruments.c.symbol == bindparam("symbol_"),
+    instruments.c.updated_at.is_not(None),
+)
 
 _FILLS = (
     _mine(fills, *_columns(fills, Fill))
@@ -282,6 +290,11 @@ class SqlBooks:
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s), "now_": now}
         if self._run.value(self._upserts.take_lease, row) is None:
             raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Return the rules of a pair on the account's venue, or None while they have not been recorded."""
+        rows = self._run.rows(INSTRUMENT, {"venue_": self._account.venue, "symbol_": symbol})
+        return Instrument(*rows[0]) if rows else None
 
     # -- orders and fills
 

@@ -16,14 +16,14 @@ from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.ports import Holder, JobRun
 from botbox_cli.storage import tables as t
-from botbox_cli.storage.books import SqlBooks
+from botbox_cli.storage.books import INSTRUMENT, SqlBooks
 from botbox_cli.storage.engine import Database
 from botbox_cli.storage.process import is_dead
 from botbox_cli.storage.run import Row, Runner
 from botbox_cli.storage.schema import checked_tag
 from botbox_cli.storage.upserts import upserts
 
-accounts, instruments = t.table(t.Accounts), t.table(t.Instruments)
+accounts = t.table(t.Accounts)
 leases, jobs = t.table(t.Leases), t.table(t.Jobs)
 
 
@@ -36,11 +36,6 @@ ACCOUNT_BY_KEY = _ACCOUNT.where(
     accounts.c.mode == bindparam("mode_"), accounts.c.key_hash == bindparam("key_")
 )
 LOCK_ACCOUNT = select(accounts.c.id).where(accounts.c.id == bindparam("key_")).with_for_update(key_share=True)
-INSTRUMENT = select(*_columns(instruments, Instrument)).where(
-    instruments.c.venue == bindparam("venue_"),
-    instruments.c.symbol == bindparam("symbol_"),
-    instruments.c.updated_at.is_not(None),
-)
 _NAME, _TOKEN = leases.c.name == bindparam("name_"), leases.c.token == bindparam("token_")
 HOLDER = select(*_columns(leases, Holder)).where(_NAME)
 REPLACE_HOLDER = update(leases).where(_NAME, _TOKEN)
@@ -103,9 +98,12 @@ class SqlStore:
             yield SqlBooks(connection, account)
 
     @contextmanager
-    def write(self, account: Account) -> Iterator[SqlBooks]:
-        """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
-        with self.database.writing() as connection:
+    def write(self, account: Account, *, durable: bool = True) -> Iterator[SqlBooks]:
+        """A write transaction, serialised per account; commits on leaving, rolls back on an exception.
+
+        `durable` as `Database.writing` has it.
+        """
+        with self.database.writing(durable=durable) as connection:
             if not self.database.is_sqlite:
                 Runner(connection).rows(LOCK_ACCOUNT, {"key_": account.id})
             yield SqlBooks(connection, account)

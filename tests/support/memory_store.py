@@ -67,7 +67,7 @@ class MemoryStore:
     def read(self, account: Account) -> _Transaction:
         return _Transaction(self, account)
 
-    def write(self, account: Account) -> _Transaction:
+    def write(self, account: Account, *, durable: bool = True) -> _Transaction:
         return _Transaction(self, account)
 
     def tables(self, account: Account) -> _Tables:
@@ -247,6 +247,9 @@ class MemoryBooks:
         if self._store.take_lease(name, holder, now, ttl_s) is not None:
             raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
         self._undo.append(lambda: self._store.free_lease(name, holder))
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        return self._store.instrument(self._account.venue, symbol)
 
     # -- orders and fills
 

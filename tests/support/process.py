@@ -120,9 +120,9 @@ class _SteppedStore:
         return self._store.read(account)
 
     @contextmanager
-    def write(self, account: Any) -> Iterator[Books]:
+    def write(self, account: Any, *, durable: bool = True) -> Iterator[Books]:
         self._process.refuse_if_dead()
-        with self._store.write(account) as books:
+        with self._store.write(account, durable=durable) as books:
             yield books
             self._process.refuse_if_dead()
         self._process.step("commit")

@@ -10,8 +10,8 @@ from botbox_cli.domain.number import plain
 from botbox_cli.domain.setup import Setup
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.ports import Price
-from botbox_cli.services.attend import target_of
 from botbox_cli.services.plan import drift_in_r
+from botbox_cli.services.target import target_of
 from botbox_cli.services.trades import TradeView
 
 SETUP_COLUMNS = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -15,10 +16,11 @@ from botbox_cli.domain.account import Account
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import ConfigError, StorageError
-from botbox_cli.ports import Books, Holder, StreamState
+from botbox_cli.ports import Books, Holder, Store, StreamState
 from botbox_cli.services import watch_events as e
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.tally import latency_of
+from botbox_cli.storage.process import current_holder
 from tests.support.faults import Faults, broken, code
 from tests.support.verdict import only_trade, open_trade, orders_of, settle
 from tests.support.watching import Watching
@@ -95,6 +97,53 @@ def test_price_that_crosses_the_target_acts_at_once(world: World, trade: Trade) 
     assert crossed == e.Crossed(trade.id, "BTCUSDT", "target", Decimal(62000), Decimal(62000))
     assert [a.action.action for a in watching.events(e.Acted)] == ["closed"]
     assert settle(world) == []
+
+
+def test_one_transaction_lies_between_a_price_and_its_request(world: World, trade: Trade) -> None:
+    """It leases the trade, judges it and saves the decision: each more would make every exit later."""
+    watching = streaming(world)
+    steps: list[str] = []
+    watching.watch.desk = replace(watching.watch.desk, store=cast("Store", Stepping(world.store, steps)))
+    watching.stream.at(CROSSES_AT, steps.clear)
+    watching.stream.at(CROSSES_AT, moves(watching, "62000"))
+    watching.stream.at(CROSSES_AT, lambda: setattr(world.session, "hook", noting(steps)))
+
+    watching.run(CROSSES_AT + 5)
+
+    assert steps[: steps.index("cancel_order")] == ["write"]
+    assert settle(world) == []
+
+
+class Stepping:
+    """A store that notes what it is used for."""
+
+    def __init__(self, store: Store, steps: list[str]) -> None:
+        self._store, self._steps = store, steps
+
+    def __getattr__(self, name: str) -> Any:
+        self._steps.append(name)
+        return getattr(self._store, name)
+
+
+def test_trade_of_a_dead_process_is_left_at_its_target_at_once(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    dead = replace(current_holder("dead"), started="1")
+    name = f"trade:{trade.id}"
+    watching.stream.at(CROSSES_AT - 1, lambda: world.store.take_lease(name, dead, world.clock.now(), 3600))
+    watching.stream.at(CROSSES_AT, moves(watching, "62000"))
+
+    watching.run(CROSSES_AT + 1)
+
+    assert only_trade(world).close_reason == "Take profit hit"
+    assert settle(world) == []
+
+
+def test_prices_of_open_trades_come_first(world: World, trade: Trade) -> None:
+    watching = streaming(world, symbols=("BTCUSDT", "ETHUSDT"))
+
+    watching.run(5)
+
+    assert watching.stream.first == {"BTCUSDT"}
 
 
 def noting(asked: list[str]) -> Callable[..., Any]:
