@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from botbox_cli import bootstrap, config
+from botbox_cli.web.office import WORKERS, Office
+from botbox_cli.web.routes import health
 from tests.support.cli import botbox
 from tests.support.web import Served, Visitor
 from tests.web.conftest import BY_HAND, FOUND
@@ -257,3 +264,32 @@ def test_health_is_bad_when_open_trades_are_not_looked_after(person: Visitor) ->
 
     assert answer.status_code == 503
     assert answer.json()["monitor"]["ok"] is False
+
+
+def test_health_checks_that_wait_for_the_exchange_hold_up_nothing_else(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody needs a login to ask for the health: it must not take the threads that enter and leave trades."""
+    gives_up, asked = threading.Event(), []
+
+    def hangs(office: Office) -> tuple[str | None, datetime]:
+        asked.append(office)
+        gives_up.wait(60)
+        return "no answer", office.wall.now()
+
+    monkeypatch.setattr(health, "_reach", hangs)
+    with served.script() as script, ThreadPoolExecutor(2 * WORKERS) as threads:
+        try:
+            url = f"{served.url}/api/health"
+            waiting = [
+                threads.submit(httpx.get, url, timeout=60, trust_env=False) for _ in range(2 * WORKERS)
+            ]
+            while not asked:
+                time.sleep(0.01)
+
+            assert script.get("/metrics").status_code == 200
+            assert not any(each.done() for each in waiting)
+        finally:
+            gives_up.set()
+
+    assert {each.result().status_code for each in waiting} == {503}

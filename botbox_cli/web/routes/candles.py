@@ -58,8 +58,8 @@ async def prices(request: Request) -> Response:
     """Best prices of every open trade and waiting setup, some two seconds old at most."""
     office = office_of(request)
     if office.prices is None:
-        office.prices = Lately(PRICES_HOLD_S, lambda: _prices(office))
-    return answer(await office.work(office.prices.get))
+        office.prices = Lately(PRICES_HOLD_S, lambda: office.work(_prices, office))
+    return answer(await office.prices.get())
 
 
 def _prices(office: Office) -> Document:
