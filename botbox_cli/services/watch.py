@@ -342,7 +342,8 @@ class Watch:
         result = done.passed
         self._alive = dict(result.snapshot.alive)
         is_reached = not any(isinstance(e.error, ExchangeUnavailable) for e in result.errors)
-        if result.checked and is_reached:
+        is_idle = not result.trades and self.health.needs_key  # nothing left that needs the key
+        if is_reached and (result.checked or is_idle):
             self.health.works(EXCHANGE)
         if not result.errors:
             self.health.works("monitor")
@@ -381,12 +382,11 @@ class Watch:
 
     def _ask_quotes(self) -> None:
         symbols = sorted(self._polls.symbols)
-        self._clerk.ask(
-            "quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, self._failed
-        )
+        failed = partial(self.health.failed, is_public=True)
+        self._clerk.ask("quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, failed)
 
     def _quoted(self, quotes: dict[str, Quote]) -> None:
-        self.health.works(EXCHANGE)
+        self.health.works(EXCHANGE, is_public=True)
         at = self.desk.clock.now()
         self._take_prices({s: Price(s, q.bid, q.ask, at) for s, q in quotes.items()})
 
@@ -402,4 +402,4 @@ class Watch:
         except ConfigError:
             raise
         except BotboxError as e:
-            self.health.failed(e)
+            self.health.failed(e, is_public=True)

@@ -465,6 +465,37 @@ def test_exchange_down_for_ten_minutes_with_an_open_trade(world: World, trade: T
     assert settle(world) == []
 
 
+NEED_KEY = (
+    "get_open_orders get_order_history get_executions get_wallet_balance place_order cancel_order "
+    "get_api_key_information get_fee_rates"
+)
+
+
+@pytest.mark.parametrize("price", ["60000", "62000", "57900"])
+def test_clock_ahead_of_the_exchange_is_told_once_and_nothing_else(
+    price: str, world: World, trade: Trade
+) -> None:
+    """Whether the price rests, crosses the target or the stop: what needs a signature is refused, prices are not."""
+    watching = streaming(world)
+    faults = Faults(world)
+    watching.stream.at(9, lambda: faults.on(NEED_KEY, code(10002), times=10**6))
+    watching.stream.at(CROSSES_AT, moves(watching, price))
+    watching.stream.at(200, faults.clear)
+
+    watching.run(250)
+
+    told = [x for x in watching.told if isinstance(x[1], e.Trouble | e.Recovered)]
+    assert [(type(x).__name__, x.subject) for _, x in told] == [
+        ("Trouble", "exchange"),
+        ("Recovered", "exchange"),
+    ]
+    assert told[0][1].error.code == "clock"
+    assert told[1][0] >= 200
+    with world.store.read(world.desk.account) as books:
+        assert books.log_of(event="stop_missing") == []
+    assert settle(world) == []
+
+
 class GoneStore:
     """A database that is out of reach while `is_gone`."""
 
