@@ -14,10 +14,11 @@ import httpx
 import pytest
 
 from botbox_cli import bootstrap, config
+from botbox_cli.config import Settings
 from botbox_cli.web.office import WORKERS, Office
 from botbox_cli.web.routes import health
 from tests.support.cli import botbox
-from tests.support.web import Served, Visitor
+from tests.support.web import Served, Visitor, a_server
 from tests.web.conftest import BY_HAND, FOUND
 
 
@@ -235,6 +236,31 @@ def test_stats_and_curve_are_of_closed_trades(person: Visitor) -> None:
 
 def test_prices_are_of_open_trades_and_waiting_setups(person: Visitor) -> None:
     assert set(person.get("/api/prices").json()["prices"]) == {"BTCUSDT", "ETHUSDT"}
+
+
+def test_standing_of_a_trade_sold_in_part_counts_what_is_realised_and_what_is_left(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTBOX_TP1_FRACTION", "0.5")
+    with a_server(config.load(None)) as served, served.person() as person:
+        sell_half(person)
+
+        prices = person.get("/api/prices").json()
+        [trade] = person.get("/api/trades?status=open").json()["trades"]
+
+    held, bid = Decimal(trade["held"]), Decimal(prices["prices"]["ETHUSDT"]["bid"])
+    open_gain = held * (bid - Decimal(trade["entryPrice"]))
+    wanted = Decimal(trade["grossPnl"]) + open_gain - Decimal(trade["fees"])
+    assert 0 < held < Decimal(trade["quantity"]) * Decimal("0.6")
+    assert abs(Decimal(prices["trades"]["1"]["pnl"]) - wanted) < Decimal("1e-9")
+
+
+def sell_half(person: Visitor) -> None:
+    """Let the trade of the setup that was found reach its first target."""
+    person.post(f"/api/setups/{FOUND}/approve")
+    while person.get("/api/trades/1").json()["trade"]["exitPrice"] is None:
+        botbox("forward", "30m")
+        botbox("monitor", "--once")
 
 
 def test_script_with_the_token_needs_no_page(served: Served) -> None:
