@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import cast
 
@@ -66,6 +67,8 @@ PASS_GAP_S = 2.0
 """Between two passes that news have asked for."""
 PASS_RETRY_S = 10.0
 """After a pass that did not reach the exchange or the database."""
+FUTURE = timedelta(seconds=5)
+"""A price dated further ahead, by a frame gone wrong or a clock set back since, holds up none that come after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +242,10 @@ class Watch:
 
     def _take_prices(self, prices: dict[str, Price]) -> None:
         """Act on the newest price of each symbol; one that is older than what was seen is nothing new."""
+        latest = self.desk.clock.now() + FUTURE
         for symbol, price in prices.items():
             known = self.prices.get(symbol)
-            if known is not None and price.at <= known.at:
+            if known is not None and price.at <= known.at <= latest:
                 continue
             self.prices[symbol] = price
             if self.is_leading:

@@ -128,6 +128,16 @@ def test_price_older_than_what_was_seen_is_no_news(world: World, trade: Trade) -
     assert only_trade(world).status is TradeStatus.OPEN
 
 
+def test_price_from_the_future_holds_up_none_that_come_after_it(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    watching.stream.at(CROSSES_AT, lambda: watching.stream.price("BTCUSDT", "60000", late_s=-3600))
+    watching.stream.at(CROSSES_AT + 1, moves(watching, "62000"))
+
+    watching.run(20)
+
+    assert only_trade(world).close_reason == "Take profit hit"
+
+
 def test_newest_price_of_a_batch_decides(world: World, trade: Trade) -> None:
     watching = streaming(world)
 
