@@ -98,6 +98,7 @@ def trade_document(view: TradeView) -> Document:
         "mode": trade.mode,
         "status": str(trade.status),
         "quantity": plain(position.entered),
+        "held": plain(position.held),
         "entry_price": number_or_null(position.entry_price),
         "exit_price": number_or_null(position.exit_price),
         "stop_loss": plain(trade.stop_loss),

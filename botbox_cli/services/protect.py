@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -285,10 +284,14 @@ def _clear(work: Work, order: Order) -> bool:
         with desk.store.write(desk.account) as books:
             note_cancel(work, books, order, now)
     was_alive = False
-    with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
-        # Whatever the answer (OrderGone among them), the order's own state decides.
+    not_asked: BotboxError | None = None
+    try:
         desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=True)
         was_alive = True
+    except ExchangeUnavailable as e:
+        not_asked = e
+    except (ExchangeRejected, OutcomeUnknown):
+        pass  # Whatever the answer (OrderGone among them), the order's own state decides.
     sight = follow(
         work, order.order_link_id, until=Seen.DONE, limit_s=min(CANCEL_LIMIT_S, work.budget.left_s() + 1)
     )
@@ -299,6 +302,9 @@ def _clear(work: Work, order: Order) -> bool:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
+    elif not_asked is not None and sight.error is not None:
+        _take_back_cancel(work, order)
+        raise not_asked
     else:
         raise OutcomeUnknown(
             f"stop {order.order_link_id} of trade {work.trade_id} could not be cancelled for certain; nothing was sold",
@@ -307,8 +313,19 @@ def _clear(work: Work, order: Order) -> bool:
     return False
 
 
+def _take_back_cancel(work: Work, order: Order) -> None:
+    """Save that a cancel has certainly not reached the exchange: the stop rests there as before."""
+    with work.desk.store.write(work.desk.account) as books:
+        books.move_order(order.order_link_id, [order.status], order.status, reason="")
+
+
 def settle_stop(work: Work, order: Order) -> None:
-    """Bring a stop that is in doubt to an end or to LIVE, waiting as long as the fence needs and the budget allows."""
+    """Bring a stop that is in doubt to an end or to LIVE, waiting as long as the fence needs and the budget allows.
+
+    Raises:
+        StopMissing: It can't be seen, and nothing says that it is there.
+        ExchangeUnavailable, ExchangeRejected, ConfigError: Nobody could look for one that rested there before.
+    """
     sight = follow(
         work, order.order_link_id, until=Seen.LIVE, limit_s=min(STOP_LIMIT_S, work.budget.left_s())
     )
@@ -317,5 +334,7 @@ def settle_stop(work: Work, order: Order) -> None:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
+    elif sight.error is not None and order.status is OrderStatus.WORKING and order.reason != CANCEL_ASKED:
+        raise sight.error
     elif sight.seen is Seen.PENDING:
         raise _missing(work, OutcomeUnknown(f"stop {order.order_link_id} can't be seen on the exchange yet"))

@@ -76,12 +76,13 @@ class Seen(Enum):
 class Sight:
     """A look-up's finding and the exchange's row, when there was one.
 
-    `is_nowhere`: every place to look was answered, and none has the order.
+    `is_nowhere`: every place to look was answered, and none has the order. `error`: why nobody could look.
     """
 
     seen: Seen
     report: OrderReport | None = None
     is_nowhere: bool = False
+    error: BotboxError | None = None
 
 
 def look(work: Work, order: Order) -> Sight:
@@ -219,8 +220,8 @@ def _look_or_pending(work: Work, order: Order) -> Sight:
     """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt."""
     try:
         return look(work, order)
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
-        return Sight(Seen.PENDING)
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+        return Sight(Seen.PENDING, error=e)
 
 
 def cancel_rest(work: Work, order: Order) -> Sight:

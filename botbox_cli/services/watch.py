@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import cast
 
@@ -68,6 +69,8 @@ PASS_GAP_S = 2.0
 """Between two passes that news have asked for."""
 PASS_RETRY_S = 10.0
 """After a pass that did not reach the exchange or the database."""
+FUTURE = timedelta(seconds=5)
+"""A price dated further ahead, by a frame gone wrong or a clock set back since, holds up none that come after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +253,10 @@ class Watch:
 
     def _take_prices(self, prices: dict[str, Price]) -> None:
         """Act on the newest price of each symbol; one that is older than what was seen is nothing new."""
+        latest = self.desk.clock.now() + FUTURE
         for symbol, price in prices.items():
             known = self.prices.get(symbol)
-            if known is not None and price.at <= known.at:
+            if known is not None and price.at <= known.at <= latest:
                 continue
             self.prices[symbol] = price
             if self.is_leading:
@@ -358,7 +362,8 @@ class Watch:
         result = done.passed
         self._alive = dict(result.snapshot.alive)
         is_reached = not any(isinstance(e.error, ExchangeUnavailable) for e in result.errors)
-        if result.checked and is_reached:
+        is_idle = not result.trades and self.health.needs_key  # nothing left that needs the key
+        if is_reached and (result.checked or is_idle):
             self.health.works(EXCHANGE)
         if not result.errors:
             self.health.works("monitor")
@@ -397,12 +402,11 @@ class Watch:
 
     def _ask_quotes(self) -> None:
         symbols = sorted(self._polls.symbols)
-        self._clerk.ask(
-            "quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, self._failed
-        )
+        failed = partial(self.health.failed, is_public=True)
+        self._clerk.ask("quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, failed)
 
     def _quoted(self, quotes: dict[str, Quote]) -> None:
-        self.health.works(EXCHANGE)
+        self.health.works(EXCHANGE, is_public=True)
         at = self.desk.clock.now()
         self._take_prices({s: Price(s, q.bid, q.ask, at) for s, q in quotes.items()})
 
@@ -418,4 +422,4 @@ class Watch:
         except ConfigError:
             raise
         except BotboxError as e:
-            self.health.failed(e)
+            self.health.failed(e, is_public=True)

@@ -16,7 +16,7 @@ from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.trades import TradeView, list_trades
 from botbox_cli.web.answer import answer, raw, rendered
 from botbox_cli.web.office import Office, office_of, visit_of
-from botbox_cli.web.routes.health import health_of, jobs_of
+from botbox_cli.web.routes.health import Found, health_of, jobs_of
 from botbox_cli.web.shapes import Stats, Status
 
 router = APIRouter(tags=["status"])
@@ -28,14 +28,13 @@ POINTS_MAX = 2000
 async def status(request: Request) -> Response:
     """Mode and account, the brake, the last passes, and whether exchange and database can be reached."""
     office = office_of(request)
-    return answer(await office.work(_status, office))
+    return answer(await office.read(_status, office, await health_of(office)))
 
 
-def _status(office: Office) -> Document:
+def _status(office: Office, health: Found) -> Document:
     settings, account = office.settings, office.desk.account
     with office.desk.store.read(account) as books:
         halt = books.halt()
-    health = health_of(office)
     return {
         "version": __version__,
         "mode": str(settings.mode),

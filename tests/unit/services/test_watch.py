@@ -177,6 +177,16 @@ def test_price_older_than_what_was_seen_is_no_news(world: World, trade: Trade) -
     assert only_trade(world).status is TradeStatus.OPEN
 
 
+def test_price_from_the_future_holds_up_none_that_come_after_it(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    watching.stream.at(CROSSES_AT, lambda: watching.stream.price("BTCUSDT", "60000", late_s=-3600))
+    watching.stream.at(CROSSES_AT + 1, moves(watching, "62000"))
+
+    watching.run(20)
+
+    assert only_trade(world).close_reason == "Take profit hit"
+
+
 def test_newest_price_of_a_batch_decides(world: World, trade: Trade) -> None:
     watching = streaming(world)
 
@@ -511,6 +521,37 @@ def test_exchange_down_for_ten_minutes_with_an_open_trade(world: World, trade: T
     assert 620 <= told[1][0] <= 660
     assert only_trade(world).close_reason == "Take profit hit"
     assert exits(world) == 1
+    assert settle(world) == []
+
+
+NEED_KEY = (
+    "get_open_orders get_order_history get_executions get_wallet_balance place_order cancel_order "
+    "get_api_key_information get_fee_rates"
+)
+
+
+@pytest.mark.parametrize("price", ["60000", "62000", "57900"])
+def test_clock_ahead_of_the_exchange_is_told_once_and_nothing_else(
+    price: str, world: World, trade: Trade
+) -> None:
+    """Whether the price rests, crosses the target or the stop: what needs a signature is refused, prices are not."""
+    watching = streaming(world)
+    faults = Faults(world)
+    watching.stream.at(9, lambda: faults.on(NEED_KEY, code(10002), times=10**6))
+    watching.stream.at(CROSSES_AT, moves(watching, price))
+    watching.stream.at(200, faults.clear)
+
+    watching.run(250)
+
+    told = [x for x in watching.told if isinstance(x[1], e.Trouble | e.Recovered)]
+    assert [(type(x).__name__, x.subject) for _, x in told] == [
+        ("Trouble", "exchange"),
+        ("Recovered", "exchange"),
+    ]
+    assert told[0][1].error.code == "clock"
+    assert told[1][0] >= 200
+    with world.store.read(world.desk.account) as books:
+        assert books.log_of(event="stop_missing") == []
     assert settle(world) == []
 
 
