@@ -151,6 +151,7 @@ def _save_intent(
 ) -> tuple[Work, Order]:
     """Save trade, entry intent and lease in one transaction, after checking again what may have changed."""
     with desk.store.write(desk.account) as books:
+        _refuse_without_time(budget)  # A process that has slept since it planned has none.
         now = desk.clock.now()
         setup_id = plan.setup.id
         setup = (

@@ -98,6 +98,14 @@ def send(work: Work, order: Order, instrument: Instrument) -> None:
     desk = work.desk
     now = work.renew()
     link = order.order_link_id
+    if order.role is Role.ENTRY and _spent(now, order.created_at) > RESEND_WITHIN_S:
+        # Price, size and brakes were those of the plan: this process has slept since.
+        raise ExchangeUnavailable(
+            f"entry {link} was planned {_spent(now, order.created_at):.0f} s ago and not sent: something held it up",
+            "nothing was placed; execute the setup again at the present price",
+            retry_after_s=inf,
+            code="not_placed",
+        )
     leverage = work.read().trade.direction.sign < 0
     request = request_of(
         order, instrument, now, max_slippage=desk.policy.max_slippage_percent, leverage=leverage

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from botbox_cli.domain.candle import to_ms
 from botbox_cli.domain.order import OrderStatus, Role
+from botbox_cli.domain.setup import SetupStatus
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.errors import BotboxError
 from botbox_cli.services.close import close
@@ -17,7 +19,16 @@ from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from tests.support.faults import Faults, after, broken, nothing
 from tests.support.process import Killed, Process, at, frozen, kill_at
-from tests.support.verdict import only_trade, open_trade, orders_of, settle, tell_close, tell_execute, truth
+from tests.support.verdict import (
+    only_trade,
+    open_trade,
+    orders_of,
+    settle,
+    tell_close,
+    tell_execute,
+    told_truly,
+    truth,
+)
 from tests.support.world import World, a_world
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
@@ -368,3 +379,37 @@ def test_fill_of_an_entry_that_was_given_up_and_made_anew_does_not_stop_the_pass
 
     assert [(e.trade_id, e.error.exit_code) for e in result.errors] == [(1, 8)]
     assert live_stops(world) == [f"bb-test01-{second.trade_id}-stop2"]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+def test_process_that_was_asleep_does_not_send_an_entry_of_long_ago(world: World, nth: int) -> None:
+    """A laptop that sleeps between plan and order: the price, the size and the setup were right an hour ago."""
+    setup = world.add_setup()
+    asleep = Process(
+        world.desk, world.session, "asleep", at("commit", lambda: world.pass_time(3600), nth=nth)
+    )
+
+    told = told_truly(world, lambda: asleep.run(lambda desk: tell_execute(desk, setup.id)))
+
+    intents = {o.order_link_id: o for o in orders_of(world, Role.ENTRY)}
+    for link in entries(world):
+        assert truth(world).by_link[link].created_ms - to_ms(intents[link].created_at) <= 20_000
+    assert told.exit_code in (0, 6, 7)
+    assert settle(world) == []
+
+
+@pytest.mark.parametrize("step", ["told get_tickers", "told get_instruments_info", "told get_wallet_balance"])
+def test_process_that_was_asleep_while_it_planned_enters_nothing(world: World, step: str) -> None:
+    setup = world.add_setup()
+    asleep = Process(world.desk, world.session, "asleep", at(step, lambda: world.pass_time(3600)))
+
+    told = told_truly(world, lambda: asleep.run(lambda desk: tell_execute(desk, setup.id)))
+
+    assert told.exit_code == 6
+    assert entries(world) == []
+    assert only_setup_status(world, setup.id) is SetupStatus.APPROVED
+
+
+def only_setup_status(world: World, setup_id: int) -> SetupStatus:
+    with world.store.read(world.account) as books:
+        return books.setup(setup_id).status
