@@ -164,8 +164,12 @@ def _coins_of(case: Case, coin: str) -> Decimal:
 
 
 def _too_small(case: Case, trade: Trade) -> Decimal:
-    """Return what an ended short still owes because the exchange takes no order that would buy it back."""
-    return ZERO if sellable(case, trade) else max(ZERO, true_position(case, trade).held)
+    """Return what an ended short still owes because the exchange takes no order that would buy it back.
+
+    What it could buy back has paid its interest first.
+    """
+    held = true_position(case, trade).held
+    return ZERO if held <= 0 or sellable(case, trade) else held + trade.interest
 
 
 def is_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime, cancelled: set[str]) -> bool:
