@@ -169,7 +169,9 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         store = open_store(settings)
         stack.callback(store.close)
         if faultpoint is not None:
-            store.database.writing = faultpoint.around_commits(store.database.writing)  # type: ignore[method-assign]
+            database = store.database
+            database.writing = faultpoint.around_commits(database.writing)  # type: ignore[method-assign]
+            database.writes = faultpoint.around_commits(database.writes)  # type: ignore[method-assign]
         yield _wiring(settings, store, access, stack, faultpoint, moves_money=moves_money)
 
 

@@ -94,7 +94,7 @@ class SqlCandles:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._bulk: Bulk = SqliteBulk() if database.is_sqlite else PostgresBulk()
-        self._upserts = upserts(database.engine.dialect.name)
+        self._upserts = upserts(database.kind)
         self._packs = None if database.path is None else Packs(database.path)
 
     def series(self, venue: Venue) -> list[Series]:
