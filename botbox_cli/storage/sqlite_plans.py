@@ -156,6 +156,12 @@ PLANS: dict[tuple[str, tuple[Any, ...], tuple[str, ...]], tuple[Any, ...]] = {
         (("before_", "time"), ("last_", "")),
         (),
     ),
+    ("SERIES", (), ("venue_",)): (
+        "SELECT instruments.symbol, series.timeframe, series.count, series.first_ms, series.last_ms \nFROM series JOIN instruments ON instruments.id = series.instrument_id \nWHERE instruments.venue = :venue_ ORDER BY instruments.symbol, series.timeframe",
+        {},
+        (("venue_", "Venue"),),
+        ("", "", "", "", ""),
+    ),
     ("SETUP_BY_ID", (), ("key_", "account_")): (
         "SELECT setups.symbol, setups.timeframe, setups.kind, setups.direction, setups.source, setups.entry_price, setups.stop_loss, setups.take_profit_1, setups.take_profit_2, setups.detected_at, setups.expires_at, setups.status, setups.rule, setups.candle_time, setups.atr, setups.decided_at, setups.note, setups.reason, setups.id \nFROM setups \nWHERE setups.account_id = :account_ AND setups.id = :key_",
         {},

@@ -17,12 +17,12 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.order import Order
 from botbox_cli.domain.setup import Setup
 from botbox_cli.domain.trade import Trade
-from botbox_cli.ports import Holder, JobRun, LogEntry
+from botbox_cli.ports import Holder, JobRun, LogEntry, Series
 from botbox_cli.storage import tables as t
 from botbox_cli.storage.upserts import upserts
 
 accounts, instruments = t.table(t.Accounts), t.table(t.Instruments)
-leases, jobs = t.table(t.Leases), t.table(t.Jobs)
+series, leases, jobs = t.table(t.Series), t.table(t.Leases), t.table(t.Jobs)
 setups, signals = t.table(t.Setups), t.table(t.Signals)
 trades, orders, fills = t.table(t.Trades), t.table(t.Orders), t.table(t.Fills)
 log, halts, markers = t.table(t.Log), t.table(t.Halts), t.table(t.Markers)
@@ -73,6 +73,12 @@ INSTRUMENT = select(*_columns(instruments, Instrument)).where(
     instruments.c.venue == bindparam("venue_"),
     instruments.c.symbol == bindparam("symbol_"),
     instruments.c.updated_at.is_not(None),
+)
+SERIES = (
+    select(instruments.c.symbol, *(series.c[f.name] for f in fields(Series)[1:]))
+    .join(instruments, instruments.c.id == series.c.instrument_id)
+    .where(instruments.c.venue == bindparam("venue_"))
+    .order_by(instruments.c.symbol, series.c.timeframe)
 )
 _NAME, _TOKEN = leases.c.name == bindparam("name_"), leases.c.token == bindparam("token_")
 HOLDER = select(*_columns(leases, Holder)).where(_NAME)

@@ -94,13 +94,6 @@ class SqlStore:
         with self.database.writes() as hand:
             return Runner(hand).value(query, parameters)
 
-    def _change(self, query: Statement, *rows: dict[str, Any]) -> None:
-        """Run one statement for each row in one write transaction."""
-        with self.database.writes() as hand:
-            run = Runner(hand)
-            for row in rows:
-                run.changed(query, row)
-
     # -- accounts
 
     def account_by_key(self, mode: Mode, key_hash: str) -> Account | None:
@@ -150,7 +143,9 @@ class SqlStore:
             dict(zip(names, astuple(pair), strict=True)) | {"venue": venue, "updated_at": now}
             for pair in pairs
         ]
-        self._change(PUT_INSTRUMENTS, *rows)
+        with self.database.writes(durable=False) as hand:  # They can be asked for again.
+            for row in rows:
+                Runner(hand).changed(PUT_INSTRUMENTS, row)
 
     def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
         """Return the rules of a pair, or None while they have not been recorded."""
@@ -166,7 +161,9 @@ class SqlStore:
 
     def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None:
         """Note how a pass ended."""
-        self._change(FINISH_JOB, {"key_": run_id, "finished_at": now, "ok": ok, "detail": detail})
+        row = {"key_": run_id, "finished_at": now, "ok": ok, "detail": detail}
+        with self.database.writes() as hand:
+            Runner(hand).changed(FINISH_JOB, row)
 
     def last_job(self, job: str) -> JobRun | None:
         """Return the newest pass of a job."""

@@ -324,10 +324,13 @@ def test_a_piped_list_draws_nothing_and_asks_no_exchange(holder: Person) -> None
     assert not modules_of(holder, "trades") & (HEAVY | SQL)
 
 
-def test_whoever_trades_waits_for_no_sql_to_be_built(holder: Person) -> None:
-    setup = holder.document("propose", "BTCUSDT", *levels_of(holder))["setup"]
+def test_whoever_trades_a_setup_that_was_found_waits_for_no_sql_to_be_built(person: Person) -> None:
+    person.settings["BOTBOX_SYMBOLS"] = "ETHUSDT"
+    person.document("record", "--once", "--since", "30d")
+    assert person.runs("forward", "16h").returncode == 0
+    (setup,) = person.document("run", "--once")["scan"]["detected"]
 
-    loaded = modules_of(holder, "approve", str(setup["id"]), "--execute", "--json")
+    loaded = modules_of(person, "approve", str(setup["id"]), "--execute", "--json")
 
     assert "pybit" in loaded
-    assert not loaded & (SQL | {"alembic", "numpy", "rich", "tenacity"})
+    assert not loaded & (SQL | {"alembic", "asyncio", "numpy", "rich", "tenacity"})
