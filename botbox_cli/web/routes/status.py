@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from botbox_cli import __version__, bootstrap
-from botbox_cli.documents import Document, iso, number_or_null, time_or_null
+from botbox_cli.documents import Document, iso, statistics_document, time_or_null
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.statistics import Result, statistics_of
 from botbox_cli.domain.trade import TradeStatus
@@ -93,15 +93,7 @@ def _stats_document(office: Office, views: list[TradeView]) -> Document:
     figures = statistics_of([Result(_pnl(v), v.pnl.r_multiple, v.pnl.fees) for v in views])
     return {
         "mode": str(office.settings.mode),
-        "trades": figures.trades,
-        "wins": figures.wins,
-        "losses": figures.losses,
-        "win_rate": number_or_null(figures.win_rate),
-        "expectancy_r": number_or_null(figures.expectancy_r),
-        "profit_factor": number_or_null(figures.profit_factor),
-        "max_drawdown": plain(figures.max_drawdown),
-        "pnl": plain(figures.pnl),
-        "fees": plain(figures.fees),
+        **statistics_document(figures),
         "curve": _curve(views),
     }
 
