@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -25,14 +25,14 @@ class Beside:
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
-    def start(self, ask: Callable[[], T]) -> Future[T]:
-        """Begin to ask; the answer is the future's result."""
+    def start(self, ask: Callable[[], T]) -> Callable[[], T]:
+        """Begin to ask; what is returned waits for the answer, or raises what asking has raised."""
         with self._lock:
             if self._pool is None:
                 from concurrent.futures import ThreadPoolExecutor
 
                 self._pool = ThreadPoolExecutor(AT_ONCE_MAX, "beside")
-        return self._pool.submit(ask)
+            return self._pool.submit(ask).result
 
     def close(self) -> None:
         """Wait for what was asked, and end the threads; a later question starts new ones."""

@@ -19,8 +19,6 @@ from botbox_cli.exchange.codes import Request
 from botbox_cli.ports import Look, OrderRequest, Outlook
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from tenacity import RetryCallState
 
     from botbox_cli.domain.account import Balance, KeyInfo
@@ -148,7 +146,7 @@ class BybitExchange:
         instruments = self._beside.start(lambda: self.instruments(symbol))
         quotes = self._beside.start(lambda: self.quotes([symbol]))
         wallet = self.wallet()
-        return _outlook(symbol, instruments.result(), quotes.result(), wallet)
+        return _outlook(symbol, instruments(), quotes(), wallet)
 
     def fee_rate(self, symbol: str) -> Decimal:
         """Return the taker fee as a fraction; the usual one where the exchange does not offer the question."""
@@ -373,12 +371,12 @@ class BybitExchange:
             raise codes.malformed(codes.scrub(str(e), self._secrets), request) from e
 
 
-def _seen(fills: Future[list[Fill]] | None, report: OrderReport | None) -> tuple[Fill, ...]:
+def _seen(fills: Callable[[], list[Fill]] | None, report: OrderReport | None) -> tuple[Fill, ...]:
     """Return the fills that were asked for beside a row that has filled; none if that failed: it is asked again."""
     if fills is None or report is None or not report.filled_qty:
         return ()
     try:
-        return tuple(fills.result())
+        return tuple(fills())
     except BotboxError:
         return ()
 

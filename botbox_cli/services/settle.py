@@ -90,10 +90,11 @@ def look(work: Work, order: Order) -> Sight:
     work.renew()
     if order.status is OrderStatus.INTENDED:
         return Sight(Seen.ABSENT)
-    # A market order has mostly filled when it is looked for; a stop rests.
-    is_market = order.role is not Role.STOP
     found = work.desk.exchange.look_up(
-        order.symbol, order.order_link_id, since=order.created_at, with_fills=is_market
+        order.symbol,
+        order.order_link_id,
+        since=order.created_at,
+        with_fills=order.role is not Role.STOP,  # A market order has mostly filled when it is looked for.
     )
     if found.report is not None and is_of_an_earlier_life(order, found.report.created_at):
         mark_absent(

@@ -225,8 +225,8 @@ PROVED_ABSENCE = (
         (
             Edit(
                 BYBIT,
-                "        return Look(report, min([now, *told]))",
-                "        return Look(report, max([now, *told]))",
+                "        return Look(report, min([now, *told]), ",
+                "        return Look(report, max([now, *told]), ",
             ),
         ),
         (
