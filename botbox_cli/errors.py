@@ -61,6 +61,14 @@ SHORT_OF_COINS = frozenset({110004, 110007, 110012, 110045, 170033, 170131})
 """Bybit's codes for an order that wants more than the account has."""
 
 
+TOO_LARGE = frozenset({170124, 170135, 170197, 170198, 170228, 170229, 170341, 170381, 170382})
+"""Bybit's codes for an order that is larger than it takes at once: a smaller one may go through."""
+
+
+TOO_FAR = frozenset({170203, 170204})
+"""Bybit's codes for a trigger price that lies too far from the price."""
+
+
 class ExchangeRejected(BotboxError):
     """The exchange said no to this request, for good. `ret_code` is Bybit's."""
 
@@ -82,6 +90,16 @@ class ExchangeRejected(BotboxError):
     def is_short_of_coins(self) -> bool:
         """Tell whether the account has less than the order wanted."""
         return self.ret_code in SHORT_OF_COINS
+
+    @property
+    def is_too_large(self) -> bool:
+        """Tell whether a smaller order may go through."""
+        return self.ret_code in TOO_LARGE
+
+    @property
+    def is_too_far(self) -> bool:
+        """Tell whether the trigger price lies too far from the price."""
+        return self.ret_code in TOO_FAR
 
 
 class DuplicateOrder(ExchangeRejected):
@@ -158,6 +176,10 @@ class StopMissing(BotboxError):
 
     code = "stop_missing"
     exit_code = 10
+
+
+class StopTooSmall(StopMissing):
+    """A stop rests on the exchange, for only a part of the position: it takes no larger one."""
 
 
 class StopPassed(StopMissing):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
-from botbox_cli.domain.number import floor_to_step, round_to_step
+from botbox_cli.domain.number import ZERO, ceil_to_step, floor_to_step, round_to_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,19 @@ class Instrument:
     def floor_qty(self, qty: Decimal) -> Decimal:
         """Return `qty` floored to the lot step: never sells or buys more than meant."""
         return floor_to_step(qty, self.lot_size)
+
+    def part_of(self, qty: Decimal, largest: Decimal | None = None) -> Decimal:
+        """Return what of `qty` one market order may take: all of it, or one of as many equal parts as are needed.
+
+        `largest` is what else is known to bound an order. The last part is not smaller than the others by more than
+        the steps that are lost in dividing.
+        """
+        bounds = [b for b in (self.max_market_qty, largest) if b is not None]
+        bound = self.floor_qty(min(bounds)) if bounds else ZERO
+        if not bounds or qty <= bound or bound <= 0:
+            return qty
+        parts = (qty / bound).to_integral_value(ROUND_CEILING)
+        return min(bound, ceil_to_step(qty / parts, self.lot_size))
 
     def round_price(self, price: Decimal) -> Decimal:
         """Return the tick nearest to `price`."""

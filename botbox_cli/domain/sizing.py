@@ -9,6 +9,9 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import HUNDRED
 from botbox_cli.errors import Denied
 
+BUY_BACK_FACTOR = Decimal("1.002")
+"""A short buys back more than it owes: the fee is taken from the coins bought (0.1 %), and interest has come on top."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
@@ -55,8 +58,8 @@ def size(
         "position_size": equity * max_position_percent / HUNDRED / price,
         "free_balance": free / (price * (1 + max_slippage_percent / HUNDRED)),
     }
-    if instrument.max_market_qty is not None:
-        caps["max_order_qty"] = instrument.max_market_qty
+    if instrument.max_market_qty is not None:  # One order must be enough to get out again, too.
+        caps["max_order_qty"] = instrument.max_market_qty / (BUY_BACK_FACTOR if stop > price else 1)
     limited_by = min(caps, key=lambda name: caps[name])
     qty = instrument.floor_qty(caps[limited_by])
     _check_minimums(instrument, qty, price, stop, fee_rate, limited_by)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botbox_cli.domain.candle import Interval, to_ms
@@ -38,6 +40,9 @@ READ_BUDGET_S = 6.0
 """No further try starts later than this after the first: with the timeouts, a read ends within some 12 s."""
 RETRY_AFTER_S_MAX = 3.0
 """A longer wait than this, asked for by the exchange, is the caller's business."""
+
+ANSWER_S_MIN, LOOK_S = 1.0, 1.0
+"""For so long an answer is waited for at least; and so much of a command's time is kept to look what became of it."""
 
 CANDLES_LIMIT = 1000
 ORDERS_LIMIT = 50
@@ -88,6 +93,12 @@ class BybitExchange:
         self._secrets = tuple(secrets)
         self._is_far = is_far
         self._beside = Beside()
+        self._left_s: Callable[[], float] = lambda: inf
+
+    def within(self, left_s: Callable[[], float]) -> BybitExchange:
+        hurried = copy(self)
+        hurried._left_s = left_s
+        return hurried
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -341,7 +352,8 @@ class BybitExchange:
 
         def is_enough(state: RetryCallState) -> bool:
             elapsed_s = (self._clock.now() - started).total_seconds()
-            return state.attempt_number >= READ_TRIES or elapsed_s >= READ_BUDGET_S
+            is_late = elapsed_s >= READ_BUDGET_S or self._left_s() <= ANSWER_S_MIN
+            return is_late or state.attempt_number >= READ_TRIES
 
         def attempt() -> T:
             if failed:
@@ -359,6 +371,7 @@ class BybitExchange:
 
     def _ask(self, send: Callable[[], Any], request: Request) -> Any:
         """Send one request, once."""
+        self._session.wait_at_most(max(ANSWER_S_MIN, self._left_s() - LOOK_S))
         try:
             return send()
         except codes.failures() as e:

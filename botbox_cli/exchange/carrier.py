@@ -31,23 +31,23 @@ class Carrier(HTTPAdapter):
         """Send a request. Raises ReadTimeout for an answer that takes too long, and what HTTPAdapter raises."""
         response = super().send(request, *args, **options)
         try:
-            response._content = self._body(response)
+            response._content = self._body(response, _limit_s(options.get("timeout")))
         except BaseException:
             response.close()
             raise
         response._content_consumed = True  # type: ignore[attr-defined]  # as requests marks what it has read
         return response
 
-    def _body(self, response: Response) -> bytes:
+    def _body(self, response: Response, limit_s: float) -> bytes:
         """Read piece by piece, each as it comes, and translate errors as `Response.iter_content` does."""
-        ends_at = self._ticks() + ANSWER_LIMIT_S
+        ends_at = self._ticks() + limit_s
         pieces = []
         response.raw.decode_content = True
         try:
             while piece := response.raw.read1(PIECE):
                 pieces.append(piece)
                 if self._ticks() > ends_at:
-                    raise ReadTimeout(f"the answer was not there after {ANSWER_LIMIT_S:g} s")
+                    raise ReadTimeout(f"the answer was not there after {limit_s:g} s")
         except ProtocolError as e:
             raise ChunkedEncodingError(e) from e
         except DecodeError as e:
@@ -55,3 +55,9 @@ class Carrier(HTTPAdapter):
         except ReadTimeoutError as e:
             raise ReadTimeout(e) from e
         return b"".join(pieces)
+
+
+def _limit_s(timeout: Any) -> float:
+    """Return how long a whole answer may take: in a hurry not much longer than its first byte."""
+    wait_s = timeout[1] if isinstance(timeout, tuple) else None
+    return ANSWER_LIMIT_S if wait_s is None else min(ANSWER_LIMIT_S, 2 * wait_s)

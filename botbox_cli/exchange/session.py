@@ -33,6 +33,10 @@ class Session(Protocol):
     `timestamp` (UTC milliseconds) is botbox's own: the X-BAPI-TIMESTAMP of that very request.
     """
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Bound the wait for each answer from now on, in this thread."""
+        ...
+
     def get_server_time(self) -> Any: ...
 
     def get_instruments_info(self, **params: Any) -> Any: ...
@@ -177,6 +181,9 @@ def _http_class() -> Any:
                 """Take time and pace from outside."""
                 self._clock, self._limiter = clock, limiter
                 self._timestamp: int | None = None
+
+            def wait_at_most(self, seconds: float) -> None:
+                self.timeout = (min(CONNECT_TIMEOUT_S, seconds), min(READ_TIMEOUT_S, seconds))
 
             def place_order(self, *, timestamp: int, **params: Any) -> Any:
                 self._timestamp = timestamp

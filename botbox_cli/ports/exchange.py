@@ -7,7 +7,7 @@ exactly once a call and raise in addition OutcomeUnknown, DuplicateOrder, OrderG
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -61,6 +61,13 @@ class Exchange(Protocol):
     """Bybit v5 spot, in botbox's words."""
 
     recv_window_s: float
+
+    def within(self, left_s: Callable[[], float]) -> Exchange:
+        """Return this exchange as asked by a command that may wait for `left_s()` seconds more.
+
+        As these run out, answers are waited for ever more shortly (a second at least) and no question is repeated.
+        """
+        ...
 
     def server_time(self) -> datetime: ...
 

@@ -8,7 +8,7 @@ from botbox_cli.errors import Conflict, Denied, NotFound
 from botbox_cli.services.book import read_trade
 from botbox_cli.services.close import WAIT_FOR_OTHERS_S
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.lease import Budget, Work, working_on
+from botbox_cli.services.lease import Budget, Work, hurried, working_on
 
 
 def adopt_stop(desk: Desk, trade_id: int) -> Trade:
@@ -23,7 +23,8 @@ def adopt_stop(desk: Desk, trade_id: int) -> Trade:
         status = books.trade(trade_id).status
     if status is not TradeStatus.OPEN:
         raise Conflict(f"trade {trade_id} is {status}, not OPEN", f"`botbox trade {trade_id}` shows it")
-    with working_on(desk, trade_id, Budget(desk.clock), wait_s=WAIT_FOR_OTHERS_S) as work:
+    budget = Budget(desk.clock)
+    with working_on(hurried(desk, budget), trade_id, budget, wait_s=WAIT_FOR_OTHERS_S) as work:
         return _adopt(work)
 
 

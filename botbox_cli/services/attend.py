@@ -9,19 +9,29 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
-from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
-from botbox_cli.errors import NotFound, OutcomeUnknown, StopMissing, StopPassed
+from botbox_cli.domain.trade import STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
+from botbox_cli.errors import (
+    ConfigError,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    NotFound,
+    OutcomeUnknown,
+    StopMissing,
+    StopPassed,
+)
 from botbox_cli.services.book import TradeBook, instrument_of
 from botbox_cli.services.lease import Work
-from botbox_cli.services.leave import exit_in_doubt, finish, leave
-from botbox_cli.services.margin import close_out
+from botbox_cli.services.leave import exit_in_doubt, finish, leave, leave_without_stop
+from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
     arm,
     clear_stops,
     fits,
     is_through,
+    largest_stop,
     settle_stop,
+    too_small,
     wanted_stop_qty,
 )
 from botbox_cli.services.settle import (
@@ -79,7 +89,7 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         case TradeStatus.OPENING:
             raise entry_in_doubt(book)
     price = _price(work, book.trade, snapshot)
-    if not book.ways_out and adopt_outside_sales(work, snapshot.fills):
+    if not book.ways_out and _is_sold_by_hand(work, snapshot):
         return _outcome(before, work.read(), price, notes)
     book = work.read()
     try:
@@ -155,6 +165,17 @@ def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
         mark_forgotten(work, order)
 
 
+def _is_sold_by_hand(work: Work, snapshot: Snapshot) -> bool:
+    """Book what someone sold of the coins; tell whether that was all of them.
+
+    Where that can't be asked the coins are taken to be there: the stop comes first, and is refused if they are not.
+    """
+    try:
+        return adopt_outside_sales(work, snapshot.fills)
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
+        return False
+
+
 def _price(work: Work, trade: Trade, snapshot: Snapshot) -> Decimal:
     """Return the last traded price, which is what triggers stops on Bybit and targets here."""
     quote = snapshot.quotes.get(trade.symbol) or work.desk.exchange.quotes([trade.symbol]).get(trade.symbol)
@@ -207,10 +228,14 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         wanted = qty
         if report is not None and is_alive and report.qty - report.filled_qty < wanted:
             qty, wanted = _what_stop_can_cover(work, report, wanted, snapshot)
+        has_coins = qty == wanted
+        qty = largest_stop(qty, instrument, stop)
         is_there = report is not None and is_alive and fits(stop, report, trade, qty)
         if is_there and not is_through(trade, price):
             if qty < wanted:
-                raise coins_missing(work, qty)
+                if not has_coins:
+                    raise coins_missing(work, qty)
+                leave_without_stop(work, price, too_small(work, qty, wanted))
             return []
         if is_there:
             # It should have fired: the list of the pass may be older than the price, so the order is asked for.
@@ -226,6 +251,8 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         _give_up_dust(work)
     elif is_through(trade, price):
         leave(work, STOP_LOSS_HIT, price)
+    elif not instrument.is_sellable(qty, trade.stop_loss):
+        leave(work, TOO_SMALL, price)  # The exchange takes no stop that is worth so little, at any time.
     else:
         _arm_or_get_out(work, price)
     return []
@@ -274,16 +301,14 @@ def _arm_or_get_out(work: Work, price: Decimal) -> None:
         arm(work)
     except StopPassed:
         raise
-    except StopMissing:
-        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
-            raise
-        leave(work, STOP_FAILED, price)
+    except StopMissing as e:
+        leave_without_stop(work, price, e)
 
 
 def _give_up_dust(work: Work) -> None:
     """Close a trade of which nothing can be sold; an entry still at work may yet add to it."""
     if not work.read().open_orders:
-        close_out(work, TOO_SMALL)
+        give_up(work)
 
 
 # -- leaving

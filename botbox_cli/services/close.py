@@ -11,8 +11,8 @@ from botbox_cli.ports import LogEntry
 from botbox_cli.services.attend import Snapshot, attend
 from botbox_cli.services.book import read_trade
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.lease import Budget, Work, working_on
-from botbox_cli.services.leave import leave
+from botbox_cli.services.lease import Budget, Work, hurried, working_on
+from botbox_cli.services.leave import leave, refuse_without_time
 from botbox_cli.services.trades import TradeView, view
 
 WAIT_FOR_OTHERS_S = 3.0
@@ -30,8 +30,8 @@ class CloseOutcome:
         return self.trade.trade.status is TradeStatus.CLOSED
 
 
-def close(desk: Desk, trade_id: int, *, reason: str = "") -> CloseOutcome:
-    """Sell what a trade holds, at market, after its stop is seen gone.
+def close(desk: Desk, trade_id: int, *, reason: str = "", budget: Budget | None = None) -> CloseOutcome:
+    """Sell what a trade holds, at market, after its stop is seen gone; within `budget`, if others share it.
 
     Raises:
         NotFound, Conflict: No such trade, one that has ended, or one that another process works on.
@@ -41,7 +41,9 @@ def close(desk: Desk, trade_id: int, *, reason: str = "") -> CloseOutcome:
     if trade.status in (TradeStatus.CLOSED, TradeStatus.FAILED):
         raise Conflict(f"trade {trade_id} is {trade.status} already", f"`botbox trade {trade_id}` shows it")
     error: BotboxError | None = None
-    with working_on(desk, trade_id, Budget(desk.clock), wait_s=WAIT_FOR_OTHERS_S) as work:
+    budget = budget or Budget(desk.clock)
+    wait_s = min(WAIT_FOR_OTHERS_S, budget.left_s())
+    with working_on(hurried(desk, budget), trade_id, budget, wait_s=wait_s) as work:
         try:
             _close(work, reason)
         except StorageError as e:
@@ -57,6 +59,7 @@ def close(desk: Desk, trade_id: int, *, reason: str = "") -> CloseOutcome:
 
 def _close(work: Work, reason: str) -> None:
     desk = work.desk
+    refuse_without_time(work)
     quotes = desk.exchange.quotes([work.read().trade.symbol])
     before = work.read()
     if before.trade.status is not TradeStatus.OPEN or any(

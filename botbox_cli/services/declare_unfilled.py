@@ -12,7 +12,7 @@ from botbox_cli.errors import Conflict, Denied, OutcomeUnknown
 from botbox_cli.services.book import drop_unsent, instrument_of, project
 from botbox_cli.services.close import WAIT_FOR_OTHERS_S
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.lease import Budget, Work, working_on
+from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.settle import FENCE_MARGIN_S, Seen, look
 
 REASON = "declared unfilled by a person who looked"
@@ -36,7 +36,8 @@ def declare_unfilled(desk: Desk, trade_id: int, *, by: Mapping[str, Any]) -> Tra
         raise Conflict(
             f"trade {trade_id} is {status}: its entry is not in doubt", f"`botbox trade {trade_id}` shows it"
         )
-    with working_on(desk, trade_id, Budget(desk.clock), wait_s=WAIT_FOR_OTHERS_S) as work:
+    budget = Budget(desk.clock)
+    with working_on(hurried(desk, budget), trade_id, budget, wait_s=WAIT_FOR_OTHERS_S) as work:
         for order in work.read().of_role(Role.ENTRY):
             if order.is_open:
                 _declare(work, order, by)

@@ -9,11 +9,12 @@ from typing import Any
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import Order, Role
 from botbox_cli.domain.setup import Setup, SetupStatus
-from botbox_cli.domain.trade import LIVING_TRADES, STOP_FAILED, STOP_LOSS_HIT, Trade, TradeStatus
+from botbox_cli.domain.trade import LIVING_TRADES, STOP_LOSS_HIT, Trade, TradeStatus
 from botbox_cli.errors import (
     BotboxError,
     Conflict,
     ExchangeRejected,
+    ExchangeUnavailable,
     Mismatch,
     OutcomeUnknown,
     StopMissing,
@@ -26,8 +27,8 @@ from botbox_cli.services.book import read_trade
 from botbox_cli.services.brakes import check_halt, check_positions, check_symbol
 from botbox_cli.services.decide import Shown, approve_in
 from botbox_cli.services.desk import Desk, Policy
-from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, lease_name, working_on
-from botbox_cli.services.leave import leave
+from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, hurried, lease_name, working_on
+from botbox_cli.services.leave import leave, leave_without_stop
 from botbox_cli.services.plan import (
     Plan,
     Planner,
@@ -41,9 +42,13 @@ from botbox_cli.services.protect import arm, is_through
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import Seen, cancel_rest
 from botbox_cli.services.trades import TradeView, view
-from botbox_cli.services.unsettled import settle_earlier
+from botbox_cli.services.unsettled import catch_up, settle_earlier
 
 ENTRY_LIMIT_S = 20.0
+STOP_NEEDS_S = 6.0
+"""So much of the command's time is kept for the stop."""
+ENTRY_NEEDS_S = 14.0
+"""A command with less time left begins no entry: one lost answer, and then the stop."""
 ENTRY_LIVE_LIMIT_S = 2.0
 """A market entry that is still on the book after this is cancelled, so that what it filled gets its stop."""
 
@@ -69,17 +74,21 @@ def execute(
     approve: bool = False,
     note: str = "",
     shown: Shown | None = None,
+    budget: Budget | None = None,
 ) -> Outcome:
     """Trade an approved setup; with `approve`, approve it in the same transaction that saves the entry's intent.
 
-    What was `shown` to the person is logged with the approval.
+    What was `shown` to the person is logged with the approval. Where others share the `budget`, they may leave no time.
 
     Raises:
         Everything that goes wrong before the intent is saved: the setup is then as it was, and nothing was sent.
         From then on errors are in the outcome.
     """
-    budget = Budget(desk.clock)
+    budget = budget or Budget(desk.clock)
+    desk = hurried(desk, budget)
+    catch_up(desk)
     settle_earlier(desk, budget)
+    _refuse_without_time(budget)
     plan = plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
     work, entry = _save_intent(desk, plan, budget, approve=approve, note=note, shown=shown)
     try:
@@ -96,6 +105,16 @@ def execute(
         with suppress(StorageError):
             work.release()
         raise
+
+
+def _refuse_without_time(budget: Budget) -> None:
+    """Refuse to begin an entry that there is no time left to see through and to protect."""
+    if budget.left_in_all_s() < ENTRY_NEEDS_S:
+        raise ExchangeUnavailable(
+            "no time is left in this command for an entry, so slowly does the exchange answer",
+            "nothing was placed; try again later",
+            code="no_time",
+        )
 
 
 def plan_entry(desk: Desk, setup_id: int, *, accept_price: bool, approve: bool) -> Plan:
@@ -212,7 +231,7 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
             entry,
             plan.instrument,
             until=Seen.DONE,
-            limit_s=ENTRY_LIMIT_S,
+            limit_s=min(ENTRY_LIMIT_S, work.budget.left_s() - STOP_NEEDS_S),
             live_limit_s=ENTRY_LIVE_LIMIT_S,
         )
         if sight.seen is Seen.LIVE:
@@ -262,21 +281,21 @@ def _protect(work: Work) -> None:
         arm(work)
     except StopPassed:
         leave(work, STOP_LOSS_HIT, last_fill.price)
-    except StopMissing:
-        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:
-            raise
-        leave(work, STOP_FAILED, last_fill.price)
+    except StopMissing as e:
+        leave_without_stop(work, last_fill.price, e)
 
 
 def execute_approved(desk: Desk) -> list[Outcome | tuple[int, BotboxError]]:
     """Trade every approved setup that has no trade; a refusal of one, as (setup id, error), does not stop the rest."""
-    settle_earlier(desk, Budget(desk.clock))
+    budget = Budget(desk.clock)
+    desk = hurried(desk, budget)
+    settle_earlier(desk, budget)
     with desk.store.read(desk.account) as books:
         waiting = [s.id for s in books.setups([SetupStatus.APPROVED]) if not has_living_trade(books, s.id)]
     results: list[Outcome | tuple[int, BotboxError]] = []
     for setup_id in sorted(waiting):
         try:
-            results.append(execute(desk, setup_id))
+            results.append(execute(desk, setup_id, budget=budget))
         except BotboxError as e:
             results.append((setup_id, e))
     return results

@@ -8,6 +8,7 @@ from botbox_cli.domain.trade import LIVING_TRADES
 from botbox_cli.errors import BotboxError
 from botbox_cli.services.close import CloseOutcome, close
 from botbox_cli.services.desk import Desk
+from botbox_cli.services.lease import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,11 @@ def flatten(desk: Desk, *, reason: str = "") -> list[CloseOutcome | NotClosed]:
     """Close every living trade, oldest first; return what came of each."""
     with desk.store.read(desk.account) as books:
         ids = sorted(t.id for t in books.trades(LIVING_TRADES))
+    budget = Budget(desk.clock)
     results: list[CloseOutcome | NotClosed] = []
     for trade_id in ids:
         try:
-            results.append(close(desk, trade_id, reason=reason))
+            results.append(close(desk, trade_id, reason=reason, budget=budget))
         except BotboxError as e:
             results.append(NotClosed(trade_id, e))
     return results

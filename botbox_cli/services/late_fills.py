@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO, plain
+from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
 from botbox_cli.errors import Conflict, Mismatch
 from botbox_cli.services.book import (
     TradeBook,
@@ -19,6 +21,36 @@ from botbox_cli.services.book import (
     with_fee_values,
 )
 from botbox_cli.services.desk import Desk
+
+FILLS_MARKER = "fills_seen_until"
+OVERLAP = timedelta(minutes=10)
+"""How far back a pass looks again for executions that became visible late."""
+REMEMBERED = timedelta(hours=1)
+"""For so long after its end a trade is still looked at for a fill that came after all."""
+
+
+def trades_with_fills(desk: Desk) -> tuple[list[Trade], list[Trade]]:
+    """Return the living trades, and those that ended but are young enough for a late fill."""
+    with desk.store.read(desk.account) as books:
+        living = books.trades(LIVING_TRADES)
+        return living, books.trades(ENDED_TRADES, ended_since=desk.clock.now() - REMEMBERED)
+
+
+def book_new_fills(desk: Desk, trades: Sequence[Trade]) -> tuple[list[Fill], list[tuple[int, Mismatch]]]:
+    """Return executions since the last pass (with an overlap), those of orders we know booked, whatever their state.
+
+    The second list is what the books can't take, by trade. `trades` are all that may have new fills; not empty.
+    """
+    now = desk.clock.now()
+    with desk.store.read(desk.account) as books:
+        marker = books.marker(FILLS_MARKER)
+    oldest = min(t.created_at for t in trades)
+    since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
+    fills = desk.exchange.fills_since(since - OVERLAP)
+    refused = book_known_fills(desk, fills)
+    with desk.store.write(desk.account) as books:
+        books.set_marker(FILLS_MARKER, now.isoformat())
+    return fills, refused
 
 
 def unbooked(desk: Desk, fills: Sequence[Fill]) -> list[tuple[TradeBook, list[Fill]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,15 +18,33 @@ COMMAND_BUDGET_S = 26.0
 """Waiting inside one command ends here, so that with its last request it stays within the contract's 30 s."""
 
 
+QUICK_S = 2.0
+"""What one quick attempt may take: a request without an answer, and a look at what became of it."""
+
+
 class Budget:
-    """The waiting that one command may do."""
+    """The waiting that one command may do, for all the trades together that it works on."""
 
     def __init__(self, clock: Clock, seconds: float = COMMAND_BUDGET_S) -> None:
         self._clock = clock
         self._ends_at = clock.now() + timedelta(seconds=seconds)
+        self._kept_s = 0.0
 
     def left_s(self) -> float:
+        """Return what the trade at hand may use up."""
+        return max(0.0, self.left_in_all_s() - self._kept_s)
+
+    def left_in_all_s(self) -> float:
         return max(0.0, (self._ends_at - self._clock.now()).total_seconds())
+
+    def keep_for(self, others: int) -> None:
+        """Keep back from the trade at hand what so many `others` need for a quick attempt each."""
+        self._kept_s = others * min(QUICK_S, self.left_in_all_s() / (others + 1))
+
+
+def hurried(desk: Desk, budget: Budget) -> Desk:
+    """Return a desk whose exchange is waited for no longer than the budget of the command allows."""
+    return replace(desk, exchange=desk.exchange.within(budget.left_s))
 
 
 @dataclass(frozen=True, slots=True)

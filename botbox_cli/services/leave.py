@@ -9,10 +9,19 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
 from botbox_cli.domain.order import Order, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
-from botbox_cli.errors import BotboxError, Conflict, ExchangeRejected, OutcomeUnknown
+from botbox_cli.domain.trade import STOP_FAILED, TradeStatus
+from botbox_cli.errors import (
+    BotboxError,
+    Conflict,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    OutcomeUnknown,
+    StopMissing,
+    StopTooSmall,
+)
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
+from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.margin import close_out
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
@@ -29,8 +38,12 @@ from botbox_cli.services.settle import Seen, cancel_rest
 
 TP1_TAKEN = "TP1 taken, stop at break-even"
 EXIT_TRIES = 3
+LEAVE_NEEDS_S = 5.0
+"""A command with less time left does not begin to leave a trade that has its stop."""
 COINS_SETTLE = timedelta(seconds=30)
 """How long after an entry's fill a wallet that does not show its coins proves nothing."""
+PART_NEEDS_S = 2.0
+"""With less time left no further part of a large position is sold: what remains gets its stop back."""
 EXIT_LIVE_LIMIT_S = 3.0
 """A market exit that is still on the book after this is cancelled, and what it left is sold anew."""
 
@@ -49,6 +62,7 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
     """
     desk = work.desk
     is_all_left = True
+    refuse_without_time(work)
     now = work.renew()
     with desk.store.write(desk.account) as books:
         # One commit for both decisions: the first request waits for it.
@@ -79,12 +93,36 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
         _end_without_the_rest(work, reason)
 
 
+def leave_without_stop(work: Work, price: Decimal, missing: StopMissing) -> None:
+    """Leave a position that can't be protected, if the person wants that; else raise why it can't be."""
+    is_settled = isinstance(missing, StopTooSmall) or not work.read().open_orders
+    if not work.desk.policy.close_when_stop_fails or not is_settled:
+        raise missing
+    leave(work, STOP_FAILED, price)
+
+
+def refuse_without_time(work: Work) -> None:
+    """Refuse to take a stop away when too little of the command's time is left to see the sale through.
+
+    Raises:
+        ExchangeUnavailable: Nothing was begun, the stop stays.
+    """
+    if work.budget.left_in_all_s() < LEAVE_NEEDS_S and work.read().ways_out:
+        raise ExchangeUnavailable(
+            f"no time was left to leave trade {work.trade_id}, so slowly does the exchange answer; its stop stays",
+            "nothing was sold; run the command again",
+            code="no_time",
+        )
+
+
 def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
     """Sell; return False if the account has none of what the books still hold: moved away, or spent without a sale."""
     desk = work.desk
     instrument = instrument_of(desk, work.read().trade.symbol)
     left: Decimal | None = None
-    for _ in range(EXIT_TRIES):
+    largest: Decimal | None = None
+    tries = 0
+    while tries < EXIT_TRIES:
         work.renew()
         with desk.store.write(desk.account) as books:
             book = read_trade(books, work.trade_id)
@@ -92,6 +130,7 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
             if book.trade.status is not TradeStatus.CLOSING or not instrument.is_sellable(qty, price):
                 return True
             qty = qty if left is None else min(qty, left)
+            part = instrument.part_of(qty, largest)
             if not instrument.is_sellable(qty, price):
                 return False
             order = add_intent(
@@ -99,17 +138,21 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
                 book,
                 installation=desk.store.installation,
                 role=Role.EXIT,
-                qty=qty,
+                qty=part,
                 now=desk.clock.now(),
             )
-        limit_s = max(9.0, work.budget.left_s())
+        left_s = work.budget.left_s()
         try:
             sight = deliver(
-                work, order, instrument, until=Seen.DONE, limit_s=limit_s, live_limit_s=EXIT_LIVE_LIMIT_S
+                work, order, instrument, until=Seen.DONE, limit_s=left_s, live_limit_s=EXIT_LIVE_LIMIT_S
             )
         except ExchangeRejected as e:
+            tries += 1
             if have_rules_changed(work):
                 instrument = instrument_of(desk, order.symbol)
+            elif e.is_too_large:
+                tries -= 1
+                largest = _half_of(order, instrument, price, e)
             elif not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
                 left = _what_is_left(work, order, e)
             continue
@@ -118,8 +161,21 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
         if sight.seen is not Seen.DONE:
             raise exit_in_doubt(work, order)
         _refused_without_fill(work, order)
-        left = None if left is None else left - work.read().filled(order)
+        filled = work.read().filled(order)
+        if part == qty or filled < part:
+            tries += 1
+        elif work.budget.left_s() < PART_NEEDS_S:
+            return True
+        left = None if left is None else left - filled
     return True
+
+
+def _half_of(order: Order, instrument: Instrument, price: Decimal, refusal: ExchangeRejected) -> Decimal:
+    """Return what to try after an exit was refused for its size; raise the refusal if that could not be sold."""
+    half = instrument.floor_qty(order.qty / 2)
+    if not instrument.is_sellable(half, price):
+        raise refusal
+    return half
 
 
 def _what_is_left(work: Work, order: Order, refusal: ExchangeRejected) -> Decimal:
@@ -210,7 +266,7 @@ def finish(work: Work, price: Decimal, *, took_profit: bool) -> None:
         return
     instrument = instrument_of(desk, book.trade.symbol)
     if not instrument.is_sellable(wanted_stop_qty(book, instrument), price):
-        close_out(work, TOO_SMALL)
+        give_up(work)
         return
     work.renew()
     with desk.store.write(desk.account) as books:

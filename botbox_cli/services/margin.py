@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import combinations
 
 from botbox_cli.domain.account import Balance
-from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.instrument import Instrument
+from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import Role
+from botbox_cli.domain.pnl import pnl_of
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
 from botbox_cli.ports import Books
-from botbox_cli.services.book import books_of, close_books, read_trade
+from botbox_cli.services.book import TradeBook, books_of, close_books, read_trade
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Work
 
-REPAY_TRIES = 3
+REPAY_TRIES = 5
 
 
 def close_out(work: Work, reason: str) -> None:
@@ -32,7 +35,9 @@ def close_out(work: Work, reason: str) -> None:
         _pay_back(work, trade)
     work.renew()
     with desk.store.write(desk.account) as books:
-        close_books(books, read_trade(books, work.trade_id), desk.clock.now(), reason)
+        book = read_trade(books, work.trade_id)
+        if book.trade.status in LIVING_TRADES:
+            close_books(books, book, desk.clock.now(), reason)
 
 
 def _pay_back(work: Work, trade: Trade) -> None:
@@ -47,21 +52,30 @@ def _pay_back(work: Work, trade: Trade) -> None:
 
 def _repay(work: Work, trade: Trade) -> None:
     desk, coin = work.desk, trade.base_coin
-    paid = ZERO
-    for attempt in range(REPAY_TRIES):
+    paid, owed, looks = ZERO, work.read().position.entered, 0
+    for _ in range(REPAY_TRIES):
+        with desk.store.read(desk.account) as books:
+            beside = [t.id for t in _shorts_beside(books, trade)]
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
         work.renew()
         with desk.store.write(desk.account) as books:
-            owed, interest = _share_of(books, trade, balance.owed, paid)
-            payable = min(owed, balance.free)
+            book = read_trade(books, trade.id)
+            if book.trade.status not in LIVING_TRADES:
+                return  # While this process was held up another has paid, and what is owed now is not this trade's.
+            if [t.id for t in _shorts_beside(books, trade)] != beside:
+                continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
+            owed, interest = _share_of(books, book, balance, paid)
+            # With its own coins only: what else is free was bought back by others, for their own loans.
+            payable = min(owed, balance.free, _bought_back(book) - paid)
             if payable > 0:
                 if not paid:  # Afterwards the debt may still be shown as it was.
                     books.update_trade(trade.id, interest=max(trade.interest, interest))
                 work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
+        looks += 1
         if payable > 0:
             desk.exchange.repay(coin, payable)
             paid += payable
-        elif paid or attempt:
+        elif paid or looks > 1:
             return
         # A debt that is not there at the first look may not be shown yet: only the second look is believed.
     raise OutcomeUnknown(
@@ -70,22 +84,59 @@ def _repay(work: Work, trade: Trade) -> None:
     )
 
 
-def _share_of(books: Books, trade: Trade, owed: Decimal, paid: Decimal) -> tuple[Decimal, Decimal]:
-    """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
-    own = max(ZERO, read_trade(books, trade.id).position.entered - paid)
-    shorts = [
+def _shorts_beside(books: Books, trade: Trade) -> list[Trade]:
+    """Return the other living shorts in the coin of a short."""
+    return [
         t
         for t in books.trades(LIVING_TRADES)
         if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
     ]
-    other_books = books_of(books, shorts)
-    others = [book.position for book in other_books]
-    holding = sum((p.entered for p in others if p.held > 0), ZERO)
+
+
+def _bought_back(book: TradeBook) -> Decimal:
+    """Return the coins that a short's exits have brought in."""
+    return book.position.exited - book.position.exit_fee
+
+
+def _share_of(books: Books, book: TradeBook, balance: Balance, paid: Decimal) -> tuple[Decimal, Decimal]:
+    """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
+    trade, own = book.trade, max(ZERO, book.position.entered - paid)
+    other_books = books_of(books, _shorts_beside(books, trade))
+    holding = sum((_loan(other) for other in other_books if other.position.held > 0), ZERO)
     if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):
-        # What that entry has borrowed is not booked yet: only the loan itself is certain to be this trade's.
-        return max(ZERO, min(own, owed - holding)), ZERO
-    bought_back = [p.entered for p in others if p.held <= 0]
-    return share_of_debt(owed, own, holding, [*bought_back, _too_small_to_buy_back(books, trade.symbol)])
+        # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest,
+        # are certain to be this trade's.
+        owed = max(ZERO, min(own + balance.interest, balance.owed - holding))
+        return owed, min(owed, balance.interest)
+    bought_back = [other.position.entered for other in other_books if other.position.held <= 0]
+    return share_of_debt(
+        balance,
+        own,
+        holding,
+        [*bought_back, _too_small_to_buy_back(books, trade.symbol)],
+        is_loan_whole=trade.exit_time is None and not _is_lent_out([book, *other_books]),
+    )
+
+
+def _loan(book: TradeBook) -> Decimal:
+    """Return what an open short owes: its whole loan, or what was left when it had ended and was taken up again."""
+    return book.position.entered if book.trade.exit_time is None else book.position.held
+
+
+def _is_lent_out(shorts: Sequence[TradeBook]) -> bool:
+    """Tell whether an entry may have sold what another short had just bought back: it has borrowed so much less."""
+    for book in shorts:
+        entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
+        began = min((f.executed_at for f in book.fills if f.order_link_id not in entries), default=None)
+        others = (other for other in shorts if other is not book)
+        if began is not None and any(began <= at for other in others for at in _entered_at(other)):
+            return True
+    return False
+
+
+def _entered_at(book: TradeBook) -> list[datetime]:
+    entries = {o.order_link_id for o in book.of_role(Role.ENTRY)}
+    return [f.executed_at for f in book.fills if f.order_link_id in entries]
 
 
 def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
@@ -96,28 +147,34 @@ def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
 
 
 def share_of_debt(
-    owed: Decimal, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal]
+    balance: Balance, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal], *, is_loan_whole: bool
 ) -> tuple[Decimal, Decimal]:
-    """Return (what a short owes, of it interest), out of `owed` in all.
+    """Return (what a short owes, of it interest), out of all that is owed.
 
     It borrowed `own`, the other shorts that are still open `holding`, of which nothing is paid back before the end.
     Of those that have `bought_back`, and of this one itself, nobody knows which have paid (a process may have died
     after it asked): the loans are taken to be open that come nearest to the debt, for interest is never near a loan.
+    Interest is what the exchange calls so, and what it has added to the debt if `is_loan_whole`: where a part of a loan
+    is paid already, or an entry sold coins instead of borrowing, what is left is no interest but a loan.
     """
-    left = owed - holding
+    left = balance.debt - holding
     loans = (own, *bought_back)
     choices = (c for size in range(len(loans) + 1) for c in combinations(range(len(loans)), size))
     still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
-    of_others = sum((loans[i] for i in still_open if i), ZERO)
-    interest = left - of_others - (own if 0 in still_open else ZERO)
-    return max(ZERO, left - of_others), max(ZERO, interest)
+    rest = max(ZERO, left - sum((loans[i] for i in still_open if i), ZERO))
+    added = max(ZERO, rest - (own if 0 in still_open else ZERO)) if is_loan_whole else ZERO
+    return rest + balance.interest, added + balance.interest
 
 
-def check_own_coins(books: Books, trade_coin: str, direction: Direction, balance: Balance | None) -> None:
+def check_own_coins(
+    books: Books, instrument: Instrument, price: Decimal, direction: Direction, balance: Balance | None
+) -> None:
     """Refuse a short that would sell coins which the account owns, and a long beside a short in the same coin.
 
-    A sale with leverage takes what is in the wallet before it borrows; a purchase may be taken to pay a debt.
+    A sale with leverage takes what is in the wallet before it borrows; a purchase may be taken to pay a debt. What
+    botbox's own trades have left over there is no coin of the owner's.
     """
+    trade_coin = instrument.base_coin
     against = [
         t for t in books.trades(LIVING_TRADES) if t.base_coin == trade_coin and t.direction is not direction
     ]
@@ -128,11 +185,47 @@ def check_own_coins(books: Books, trade_coin: str, direction: Direction, balance
             code="opposite_trade",
         )
     if direction is Direction.SHORT and balance is not None and balance.total > 0:
+        _refuse_selling(books, instrument, price, balance.total)
+
+
+def _refuse_selling(books: Books, instrument: Instrument, price: Decimal, total: Decimal) -> None:
+    coin = instrument.base_coin
+    ours = _left_over(books, instrument, price)
+    allowed = ours + (instrument.lot_size if ours else ZERO)
+    shorts = _living_shorts(books, coin)
+    bought_back = sum((b.position.exited - b.position.exit_fee for b in shorts), ZERO)
+    if total <= allowed:
+        return
+    if total - bought_back <= allowed:
+        trade_id = next(b.trade.id for b in shorts if b.position.exited)
         raise Denied(
-            f"the account holds {balance.total} {trade_coin} of its own, which a short would sell first",
-            "move them to the funding account, or trade this one long",
+            f"trade {trade_id} has bought back {bought_back} {coin} of what it owes, which another short would sell",
+            f"`botbox close {trade_id}` first",
             code="own_coins",
         )
+    raise Denied(
+        f"the account holds {plain(total - ours)} {coin} of its own, which a short would sell first",
+        "move them to the funding account, or trade this one long",
+        code="own_coins",
+    )
+
+
+def _living_shorts(books: Books, coin: str) -> list[TradeBook]:
+    trades = books.trades(LIVING_TRADES)
+    return books_of(books, [t for t in trades if t.base_coin == coin and t.direction is Direction.SHORT])
+
+
+def _left_over(books: Books, instrument: Instrument, price: Decimal) -> Decimal:
+    """Return the coins that ended trades have left in the wallet: each too few to be sold.
+
+    (More than that is what a trade lacked at its end: it is not there.)
+    """
+    left = ZERO
+    for book in books_of(books, books.trades([TradeStatus.CLOSED], symbol=instrument.symbol)):
+        dust = pnl_of(book.trade, book.position, book.fills).dust or ZERO
+        if dust > 0 and not instrument.is_sellable(instrument.floor_qty(dust), price):
+            left += dust
+    return left
 
 
 def check_margin(desk: Desk) -> None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
-from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
-from botbox_cli.errors import BotboxError, Conflict, ExchangeUnavailable
+from botbox_cli.domain.order import Order
+from botbox_cli.domain.trade import Trade
+from botbox_cli.errors import BotboxError, ConfigError, Conflict, ExchangeRejected, ExchangeUnavailable
 from botbox_cli.services.attend import Attended, Snapshot, attend
+from botbox_cli.services.book import TradeBook
 from botbox_cli.services.desk import Desk
-from botbox_cli.services.late_fills import book_known_fills, value_fees
-from botbox_cli.services.lease import Budget, Work, working_on
-
-FILLS_MARKER = "fills_seen_until"
-OVERLAP = timedelta(minutes=10)
-"""How far back a pass looks again for executions that became visible late."""
-REMEMBERED = timedelta(hours=1)
-"""For so long after its end a trade is still looked at for a fill that came after all."""
+from botbox_cli.services.late_fills import book_new_fills, trades_with_fills, value_fees
+from botbox_cli.services.lease import Budget, Work, hurried, working_on
+from botbox_cli.services.leave import LEAVE_NEEDS_S
+from botbox_cli.services.leftovers import can_be_sold, leftovers, take_up
+from botbox_cli.services.unsettled import is_unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,17 @@ class MonitorResult:
 
 def monitor(desk: Desk) -> MonitorResult:
     """Look after every living trade once. One trade's failure does not stop the others."""
-    result = _look_after(desk)
+    budget = Budget(desk.clock)
+    desk = hurried(desk, budget)
+    result = _look_after(desk, budget)
+    _sell_leftovers(desk, budget, result)
     value_fees(desk)
     return result
 
 
-def _look_after(desk: Desk) -> MonitorResult:
+def _look_after(desk: Desk, budget: Budget) -> MonitorResult:
     result = MonitorResult()
-    living, ended = _trades(desk)
+    living, ended = trades_with_fills(desk)
     if not living and ended:
         try:
             _new_fills(desk, ended, result)
@@ -70,22 +71,31 @@ def _look_after(desk: Desk) -> MonitorResult:
             pass  # Nothing is at stake: the next pass looks again.
         except BotboxError as e:
             result.errors.append(TradeError(e))
-        living, ended = _trades(desk)
+        living, ended = trades_with_fills(desk)
     if not living:
         return result
-    budget = Budget(desk.clock)
     with ExitStack() as stack:
         works = [w for t in reversed(living) if (w := _take(stack, desk, t, budget, result)) is not None]
+        orders = _open_orders(desk, [t for t, _ in works])
         try:
-            snapshot = _snapshot(desk, [t for t, _ in works], ended, result)
+            snapshot = _snapshot(desk, [t for t, _ in works], ended, orders, result)
         except BotboxError as e:
             result.errors.append(TradeError(e))
             result.trades += [TradeAction(t.id, t.symbol, None, "failed", e.message) for t, _ in works]
             return result
         result.snapshot = snapshot
-        for trade, work in works:
+        urgent = {t.id for t, _ in works if _is_urgent(t, orders[t.id], snapshot)}
+        works.sort(key=lambda taken: taken[0].id not in urgent)
+        for number, (trade, work) in enumerate(works, 1):
+            budget.keep_for(max(0, len(urgent) - number))
             _attend(work, trade, snapshot, result)
     return result
+
+
+def _is_urgent(trade: Trade, open_orders: list[Order], snapshot: Snapshot) -> bool:
+    """Tell whether a trade may be without its stop: it comes first, and the others leave it time."""
+    is_shown = all(order.order_link_id in snapshot.alive for order in open_orders)
+    return not is_shown or is_unsettled(TradeBook(trade, tuple(open_orders), ()))
 
 
 def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: float) -> MonitorResult:
@@ -95,17 +105,11 @@ def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: floa
     """
     result = MonitorResult(snapshot=snapshot)
     with ExitStack() as stack:
-        taken = _take(stack, desk, trade, Budget(desk.clock, budget_s), result)
+        budget = Budget(desk.clock, budget_s)
+        taken = _take(stack, hurried(desk, budget), trade, budget, result)
         if taken is not None:
             _attend(taken[1], trade, snapshot, result)
     return result
-
-
-def _trades(desk: Desk) -> tuple[list[Trade], list[Trade]]:
-    """Return the living trades, and those that ended but are young enough for a late fill."""
-    with desk.store.read(desk.account) as books:
-        living = books.trades(LIVING_TRADES)
-        return living, books.trades(ENDED_TRADES, ended_since=desk.clock.now() - REMEMBERED)
 
 
 def _take(
@@ -132,6 +136,32 @@ def _attend(work: Work, trade: Trade, snapshot: Snapshot, result: MonitorResult)
     result.trades.append(TradeAction(trade.id, trade.symbol, done.price, done.action, done.detail))
 
 
+def _sell_leftovers(desk: Desk, budget: Budget, result: MonitorResult) -> None:
+    """Sell what ended trades have left over, once it is worth enough. Without any, nothing is asked for."""
+    left = leftovers(desk)
+    if not left or any(e.trade_id is None for e in result.errors):
+        return
+    quotes = result.snapshot.quotes
+    try:
+        unknown = sorted({b.trade.symbol for b in left} - quotes.keys())
+        quotes = {**quotes, **(desk.exchange.quotes(unknown) if unknown else {})}
+    except ExchangeUnavailable:
+        return  # The next pass looks again.
+    except BotboxError as e:
+        result.errors.append(TradeError(e))
+        return
+    for book in left:
+        if budget.left_in_all_s() < LEAVE_NEEDS_S:
+            return  # Nothing is at stake.
+        quote = quotes.get(book.trade.symbol)
+        if quote is None or not can_be_sold(desk, book, quote.last):
+            continue
+        with ExitStack() as stack:
+            taken = _take(stack, desk, book.trade, budget, result)
+            if taken is not None and take_up(taken[1]):
+                _attend(taken[1], book.trade, Snapshot(quotes=quotes), result)
+
+
 @contextmanager
 def _released(work: Work) -> Iterator[None]:
     """Give a trade back as soon as it is done, not only when the whole pass is."""
@@ -141,27 +171,39 @@ def _released(work: Work) -> Iterator[None]:
         work.release()
 
 
-def _snapshot(desk: Desk, trades: list[Trade], ended: list[Trade], result: MonitorResult) -> Snapshot:
+def _open_orders(desk: Desk, trades: list[Trade]) -> dict[int, list[Order]]:
+    found: dict[int, list[Order]] = {t.id: [] for t in trades}
+    with desk.store.read(desk.account) as books:
+        for order in books.orders(list(found)) if found else []:
+            if order.is_open:
+                found[order.trade_id].append(order)
+    return found
+
+
+def _snapshot(
+    desk: Desk,
+    trades: list[Trade],
+    ended: list[Trade],
+    orders: dict[int, list[Order]],
+    result: MonitorResult,
+) -> Snapshot:
     """Ask the exchange once for all trades: orders alive, recent executions, prices."""
     if not trades:
         return Snapshot()
-    with desk.store.read(desk.account) as books:
-        resting = {o.order_link_id for o in books.orders([t.id for t in trades]) if o.is_open}
+    resting = {o.order_link_id for of_trade in orders.values() for o in of_trade}
     alive = {o.order_link_id: o for o in desk.exchange.open_orders(until=resting)}
-    fills = _new_fills(desk, [*trades, *ended], result)
-    quotes = desk.exchange.quotes(sorted({t.symbol for t in trades}))
+    fills: list[Fill] = []
+    try:
+        fills = _new_fills(desk, [*trades, *ended], result)
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+        result.errors.append(TradeError(e))  # Stops come first: what has sold is looked up by each order.
+    left = {book.trade.symbol for book in leftovers(desk)}
+    quotes = desk.exchange.quotes(sorted({t.symbol for t in trades} | left))
     return Snapshot(alive, tuple(fills), quotes)
 
 
 def _new_fills(desk: Desk, trades: list[Trade], result: MonitorResult) -> list[Fill]:
-    """Return executions since the last pass (with an overlap), those of orders we know booked, whatever their state."""
-    now = desk.clock.now()
-    with desk.store.read(desk.account) as books:
-        marker = books.marker(FILLS_MARKER)
-    oldest = min(t.created_at for t in trades)
-    since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
-    fills = desk.exchange.fills_since(since - OVERLAP)
-    result.errors += [TradeError(error, trade_id) for trade_id, error in book_known_fills(desk, fills)]
-    with desk.store.write(desk.account) as books:
-        books.set_marker(FILLS_MARKER, now.isoformat())
+    """Return the executions since the last pass, booked; what the books can't take is among the errors."""
+    fills, refused = book_new_fills(desk, trades)
+    result.errors += [TradeError(error, trade_id) for trade_id, error in refused]
     return fills

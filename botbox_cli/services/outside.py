@@ -26,6 +26,7 @@ from botbox_cli.services.book import (
 from botbox_cli.services.late_fills import book_known_fills
 from botbox_cli.services.lease import Work
 
+ENOUGH = Decimal("Infinity")
 DUST_SHARE = Decimal("0.1")
 """What earlier trades may have left in the wallet, as a share of one trade's coins."""
 
@@ -72,14 +73,14 @@ def coins_left(work: Work) -> Decimal:
     """Return how many of the coins that a long holds by the books the account still has, floored to the lot.
 
     What other trades' stops and exits hold is theirs. The wallet's view may be late: only believe it together with a
-    refusal of the exchange.
+    refusal of the exchange. (A short buys its coins: there are always ENOUGH.)
     """
     desk, book = work.desk, work.read()
     trade, coin = book.trade, book.trade.base_coin
     instrument = instrument_of(desk, trade.symbol)
-    held = instrument.floor_qty(book.position.held)
     if trade.direction is not Direction.LONG:
-        return held
+        return ENOUGH
+    held = instrument.floor_qty(book.position.held)
     balance = desk.exchange.wallet().get(coin)
     with desk.store.read(desk.account) as books:
         others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]
@@ -175,9 +176,10 @@ def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -
     claimed = _claimed(books, book.trade.symbol)
     parts: dict[str, list[Fill]] = {}
     for fill in sales:
-        qty = min(left, fill.qty - claimed.get(fill.execution_id, ZERO))
+        before = claimed.get(fill.execution_id, ZERO)
+        qty = min(left, fill.qty - before)
         if qty > 0:
-            parts.setdefault(fill.order_link_id, []).append(_part_of(fill, qty))
+            parts.setdefault(fill.order_link_id, []).append(_part_of(fill, before, qty))
             left -= qty
     for fills in parts.values():
         order = _foreign_order(read_trade(books, work.trade_id), fills)
@@ -185,15 +187,19 @@ def _book_sales(books: Books, work: Work, sales: list[Fill], missing: Decimal) -
         add_fills(books, [_claim(f, order) for f in fills], work.desk.clock.now(), work.trade_id)
 
 
-def _part_of(fill: Fill, qty: Decimal) -> Fill:
-    if qty == fill.qty:
-        return fill
-    share = qty / fill.qty
+def _part_of(fill: Fill, before: Decimal, qty: Decimal) -> Fill:
+    """Return the next `qty` of a fill of which `before` is claimed; all parts together are the fill, to the digit."""
+
+    def share(amount: Decimal) -> Decimal:
+        first, last = (amount * part / fill.qty for part in (before, before + qty))
+        step = Decimal(1).scaleb(min(0, int(amount.as_tuple().exponent)))
+        return last.quantize(step) - first.quantize(step)
+
     return replace(
         fill,
         qty=qty,
-        fees=tuple((coin, amount * share) for coin, amount in fill.fees),
-        fees_quote=None if fill.fees_quote is None else fill.fees_quote * share,
+        fees=tuple((coin, share(amount)) for coin, amount in fill.fees),
+        fees_quote=None if fill.fees_quote is None else share(fill.fees_quote),
     )
 
 

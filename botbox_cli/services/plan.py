@@ -26,6 +26,7 @@ from botbox_cli.services.brakes import (
 )
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.margin import check_margin, check_own_coins
+from botbox_cli.services.stop_range import check_range
 
 BLIND_FEE_RATE = Decimal("0.001")
 """Bybit's default spot taker fee, where the exchange does not tell (demo)."""
@@ -165,7 +166,9 @@ class Planner:
                 "`--accept-price` takes the present price",
                 code="price_moved",
             )
-        return f"{self.price}, {self.drift_r:+.2f} R from the setup's entry {self.setup.entry_price}"
+        with self.desk.store.read(self.desk.account) as books:
+            warning = check_range(books, self.setup.stop_loss, quote.last)
+        return f"{self.price}, {self.drift_r:+.2f} R from the setup's entry {self.setup.entry_price}{warning}"
 
     def _refuse_wrong_side(self) -> None:
         setup, sign = self.setup, self.setup.direction.sign
@@ -189,7 +192,7 @@ class Planner:
         total, free = (balance.total, balance.free) if balance else (ZERO, ZERO)
         base_coin = self.instrument.base_coin
         with desk.store.read(desk.account) as books:
-            check_own_coins(books, base_coin, self.setup.direction, wallet.get(base_coin))
+            check_own_coins(books, self.instrument, self.price, self.setup.direction, wallet.get(base_coin))
             equity = total + invested(books, self.instrument.quote_coin)
         self.sizing = size(
             self.instrument,

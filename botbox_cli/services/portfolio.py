@@ -19,11 +19,10 @@ from botbox_cli.analysis.replay import Exit, ReplayTerms, Trades
 from botbox_cli.domain.candle import DAY_MS
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import HUNDRED, ZERO, ceil_to_step, decimal_of
-from botbox_cli.domain.sizing import size
+from botbox_cli.domain.sizing import BUY_BACK_FACTOR, size
 from botbox_cli.errors import Denied
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.plan import BLIND_FEE_RATE
-from botbox_cli.services.protect import BUY_BACK_FACTOR
 
 
 @dataclass(frozen=True, slots=True)

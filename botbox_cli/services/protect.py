@@ -7,9 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
-from botbox_cli.domain.number import ZERO, ceil_to_step
+from botbox_cli.domain.number import ZERO, ceil_to_step, plain
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, Role
 from botbox_cli.domain.setup import Direction
+from botbox_cli.domain.sizing import BUY_BACK_FACTOR
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import (
     BotboxError,
@@ -20,6 +21,7 @@ from botbox_cli.errors import (
     OutcomeUnknown,
     StopMissing,
     StopPassed,
+    StopTooSmall,
 )
 from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
@@ -28,13 +30,14 @@ from botbox_cli.services.outside import coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.send import add_intent, deliver
 from botbox_cli.services.settle import CANCEL_ASKED, Seen, follow, is_forgotten, mark_absent, mark_forgotten
+from botbox_cli.services.stop_range import note_refused, note_taken
 
 STOP_TRIES = 3
 STOP_LIMIT_S = 9.0
 """Long enough for one lost answer to be settled behind the fence and sent again."""
 CANCEL_LIMIT_S = 9.0
-BUY_BACK_FACTOR = Decimal("1.002")
-"""A short buys back more than it owes: the fee is taken from the coins bought (0.1 %), and interest has come on top."""
+AS_LARGE_AS_TAKEN = "as large as the exchange takes"
+"""Reason on a stop for only a part of the position, where none of the pair's rules says so."""
 
 
 def wanted_stop_qty(book: TradeBook, instrument: Instrument) -> Decimal:
@@ -43,6 +46,14 @@ def wanted_stop_qty(book: TradeBook, instrument: Instrument) -> Decimal:
     if book.trade.direction is Direction.LONG:
         return instrument.floor_qty(held)
     return ceil_to_step(max(ZERO, held) * BUY_BACK_FACTOR, instrument.lot_size)
+
+
+def largest_stop(qty: Decimal, instrument: Instrument, stop: Order | None = None) -> Decimal:
+    """Return what of `qty` one stop may cover by the rules of the pair, or by what was found out for `stop`."""
+    if stop is not None and stop.reason == AS_LARGE_AS_TAKEN:
+        return min(qty, stop.qty)
+    bound = instrument.max_market_qty
+    return qty if bound is None else min(qty, instrument.floor_qty(bound))
 
 
 def fits(order: Order, report: OrderReport, trade: Trade, qty: Decimal) -> bool:
@@ -74,26 +85,78 @@ def arm(work: Work) -> None:
     Raises:
         StopPassed: The price went through the stop before it was armed.
         StopMissing: No stop could be placed, or none can be seen; the message says why.
+        StopTooSmall: One was placed, for a part of the position: the exchange takes no larger one.
         Mismatch: The account has only a part of the coins, or none of them; that part is protected.
         Conflict: Another process has taken the trade.
     """
     last: BotboxError | None = None
     left: Decimal | None = None
-    for _ in range(STOP_TRIES):
+    largest: Decimal | None = None
+    tries = 0
+    while tries < STOP_TRIES:
         try:
-            if _arm_once(work, left):
+            if _arm_once(work, left, largest):
                 if left is not None:
                     raise coins_missing(work, left)
+                _refuse_too_small(work, largest)
                 return
         except (ExchangeRejected, ExchangeUnavailable, ConfigError) as e:
             last = e
+            tries += 1
             if isinstance(e, ExchangeRejected):
                 have_rules_changed(work)
+                if e.is_too_far:
+                    note_refused(work)
                 left = _what_is_left(work) if e.is_short_of_coins else None
+                if e.is_too_large and (smaller := _smaller(work, largest)) is not None:
+                    tries -= 1
+                    largest = smaller[0]
             if isinstance(e, ConfigError) or not _may_try_again(work):
                 break
             work.desk.clock.sleep(0.3)
     raise _missing(work, last)
+
+
+def _smaller(work: Work, largest: Decimal | None) -> tuple[Decimal | None] | None:
+    """Return the bound to try after a stop was refused for its size; None if a smaller one could not be sold.
+
+    The bound is half of what was refused, unless the rules of the pair say by now what is too large.
+    """
+    book = work.read()
+    instrument = instrument_of(work.desk, book.trade.symbol)
+    refused = book.of_role(Role.STOP)[-1].qty
+    if largest_stop(refused, instrument) < refused:
+        return (largest,)
+    half = instrument.floor_qty(refused / 2)
+    return (half,) if instrument.is_sellable(half, book.trade.stop_loss) else None
+
+
+def _refuse_too_small(work: Work, largest: Decimal | None) -> None:
+    """Raise StopTooSmall if the stop that was just placed leaves a part of the position bare."""
+    book = work.read()
+    stop = next((o for o in book.open_orders if o.role is Role.STOP), None)
+    wanted = wanted_stop_qty(book, instrument_of(work.desk, book.trade.symbol))
+    if stop is None or stop.qty >= wanted:
+        return
+    if largest is not None:
+        with work.desk.store.write(work.desk.account) as books:
+            now = work.desk.clock.now()
+            books.move_order(
+                stop.order_link_id, [stop.status], stop.status, reason=AS_LARGE_AS_TAKEN, updated_at=now
+            )
+    raise too_small(work, stop.qty, wanted)
+
+
+def too_small(work: Work, covered: Decimal, wanted: Decimal) -> StopTooSmall:
+    """Note and return the news that a stop covers only a part of the position."""
+    trade = work.read().trade
+    message = (
+        f"the stop of trade {trade.id} covers only {plain(covered)} of {plain(wanted)} {trade.base_coin}: the exchange "
+        "takes no larger one"
+    )
+    with work.desk.store.write(work.desk.account) as books:
+        books.update_trade(trade.id, detail=message)
+    return StopTooSmall(message, f"`botbox close {trade.id}` sells all of it, in several orders")
 
 
 def _what_is_left(work: Work) -> Decimal | None:
@@ -119,15 +182,15 @@ def _may_try_again(work: Work) -> bool:
     return work.budget.left_s() > STOP_LIMIT_S and not work.read().open_orders
 
 
-def _arm_once(work: Work, left: Decimal | None) -> bool:
-    """Send one stop, for no more than `left`; True when it rests on the exchange, or fired at once and is booked."""
+def _arm_once(work: Work, left: Decimal | None, largest: Decimal | None) -> bool:
+    """Send one stop, for at most `left` and `largest`; True when it rests there, or fired at once and is booked."""
     desk = work.desk
     work.renew()
     instrument = instrument_of(desk, work.read().trade.symbol)
     with desk.store.write(desk.account) as books:
         book = read_trade(books, work.trade_id)
-        wanted = wanted_stop_qty(book, instrument)
-        qty = wanted if left is None else min(wanted, left)
+        wanted = largest_stop(wanted_stop_qty(book, instrument), instrument)
+        qty = min(q for q in (wanted, left, largest) if q is not None)
         order = add_intent(
             books,
             book,
@@ -137,9 +200,10 @@ def _arm_once(work: Work, left: Decimal | None) -> bool:
             now=desk.clock.now(),
             trigger_price=book.trade.stop_loss,
         )
-    sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=max(STOP_LIMIT_S, work.budget.left_s()))
+    sight = deliver(work, order, instrument, until=Seen.LIVE, limit_s=work.budget.left_s())
     if sight.seen is Seen.LIVE:
         _refuse_misarmed(work, book.trade, sight.report)
+        note_taken(work, book.trade.stop_loss, sight.report.base_price if sight.report else None)
         _settle_detail(work)
         return True
     if sight.seen is Seen.DONE:

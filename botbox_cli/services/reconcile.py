@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import (
     Order,
@@ -21,13 +22,19 @@ from botbox_cli.domain.order import (
     parse_order_link_id,
 )
 from botbox_cli.domain.setup import Direction
-from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
+from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import BotboxError, NotFound
 from botbox_cli.services.book import TradeBook, books_of, instrument_of
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
-from botbox_cli.services.lease import Budget, Work, working_on
-from botbox_cli.services.protect import arm, fits, is_through, wanted_stop_qty
+from botbox_cli.services.lease import Budget, Work, hurried, working_on
+from botbox_cli.services.protect import (
+    arm,
+    fits,
+    is_through,
+    largest_stop,
+    wanted_stop_qty,
+)
 from botbox_cli.services.settle import look, take_report
 
 LOOK_BACK = timedelta(days=7)
@@ -67,11 +74,14 @@ class _Sides:
 
 def reconcile(desk: Desk, *, apply: bool = False) -> Reconciliation:
     """Compare; with `apply`, mend what is safe and compare again."""
+    budget = Budget(desk.clock)
+    desk = hurried(desk, budget)
     found = _compare(desk, _read(desk))
     if not apply:
         return found
-    for difference in found.differences:
-        _mend(desk, difference)
+    for number, difference in enumerate(found.differences, 1):
+        budget.keep_for(len(found.differences) - number)
+        _mend(desk, difference, budget)
     after = _compare(desk, _read(desk))
     mended = tuple(d for d in found.differences if d not in after.differences)
     return Reconciliation(after.matched, after.differences, mended)
@@ -182,10 +192,37 @@ def _stop_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             yield Difference(trade.id, "missing_stop", ours, "none", remedy)
         elif not fits(stop, report, trade, qty):
             theirs = f"stop for {plain(report.qty - report.filled_qty)} at {report.trigger_price}"
-            remedy = (
-                f"`botbox monitor --once` puts ours back; `botbox trade {trade.id} --adopt-stop` takes theirs"
-            )
-            yield Difference(trade.id, "stop_differs", ours, theirs, remedy)
+            largest = largest_stop(qty, instrument, stop)
+            remedy = _remedy_of_stop(stop, report, trade, largest, _on_account(sides, book, instrument))
+            if remedy:
+                yield Difference(trade.id, "stop_differs", ours, theirs, remedy)
+
+
+def _on_account(sides: _Sides, book: TradeBook, instrument: Instrument) -> Decimal:
+    """Return what the account has for a long's stop: what those of others hold is theirs. (A short needs no coins.)"""
+    trade, held = book.trade, wanted_stop_qty(book, instrument)
+    if trade.direction is Direction.SHORT:
+        return held
+    others = (b for b in sides.living if b.trade.base_coin == trade.base_coin and b.trade.id != trade.id)
+    taken = sum((b.position.held for b in others if b.trade.direction is Direction.LONG and b.ways_out), ZERO)
+    return min(held, instrument.floor_qty(max(ZERO, sides.balances.get(trade.base_coin, ZERO) - taken)))
+
+
+def _remedy_of_stop(stop: Order, report: OrderReport, trade: Trade, largest: Decimal, left: Decimal) -> str:
+    """Return what to do about a stop that does not cover a position as it should; "" if it covers what there is.
+
+    It covers no more than is `left` on the account, nor more than the `largest` that the exchange takes.
+    """
+    if fits(stop, report, trade, left):
+        return ""  # The position itself is told to be smaller.
+    if fits(stop, report, trade, min(left, largest)):
+        return (
+            f"the exchange takes no larger one; `botbox close {trade.id}` sells all of it, in several orders"
+        )
+    ours = "`botbox monitor --once` puts ours back"
+    if report.trigger_price == trade.stop_loss:
+        return ours
+    return f"{ours}; `botbox trade {trade.id} --adopt-stop` takes theirs"
 
 
 def _position_differences(sides: _Sides) -> Iterator[Difference]:
@@ -219,16 +256,16 @@ def _position_differences(sides: _Sides) -> Iterator[Difference]:
 # -- mending
 
 
-def _mend(desk: Desk, difference: Difference) -> None:
+def _mend(desk: Desk, difference: Difference, budget: Budget) -> None:
     """Apply the remedy of a difference if it is a safe one; what fails stays a difference."""
     try:
         if difference.kind == "fill_not_booked":
             since = desk.clock.now() - LOOK_BACK
             book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
         elif difference.kind == "unknown_order":
-            _adopt(desk, difference)
+            _adopt(desk, difference, budget)
         elif difference.kind in ("order_missing", "missing_stop") and difference.trade_id is not None:
-            with working_on(desk, difference.trade_id, Budget(desk.clock)) as work:
+            with working_on(desk, difference.trade_id, budget) as work:
                 for order in work.read().open_orders:
                     look(work, order)
                 _arm_if_safe(work)
@@ -254,13 +291,13 @@ def _arm_if_safe(work: Work) -> None:
         arm(work)
 
 
-def _adopt(desk: Desk, difference: Difference) -> None:
+def _adopt(desk: Desk, difference: Difference, budget: Budget) -> None:
     """Take an order of ours that the books lost back into its trade, and book what it did."""
     link = difference.theirs.rpartition("(")[2].rstrip(")")
     parsed = parse_order_link_id(link)
     assert parsed is not None, "only our own ids are adopted"
     _, trade_id, role, attempt = parsed
-    with working_on(desk, trade_id, Budget(desk.clock)) as work:
+    with working_on(desk, trade_id, budget) as work:
         trade = work.read().trade
         report = desk.exchange.look_up(trade.symbol, link, since=trade.created_at).report
         if report is None:

@@ -243,7 +243,9 @@ def cancel_rest(work: Work, order: Order) -> Sight:
     with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
         # Whatever the answer (OrderGone among them), the order's own state decides.
         work.desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=False)
-    return follow(work, order.order_link_id, until=Seen.DONE, limit_s=CANCEL_REST_LIMIT_S)
+    return follow(
+        work, order.order_link_id, until=Seen.DONE, limit_s=min(CANCEL_REST_LIMIT_S, work.budget.left_s())
+    )
 
 
 def _time_left(ends_at: datetime, now: datetime) -> float:

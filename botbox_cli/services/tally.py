@@ -39,6 +39,10 @@ class FirstRequest:
         self._exchange, self._ticks = exchange, ticks
         self.at: float | None = None
 
+    def within(self, left_s: Callable[[], float]) -> FirstRequest:
+        self._exchange = self._exchange.within(left_s)
+        return self
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._exchange, name)
         if self.at is None and callable(found) and name != "order_request":  # which sends nothing

@@ -8,6 +8,7 @@ from botbox_cli.errors import BotboxError
 from botbox_cli.services.attend import Snapshot, attend
 from botbox_cli.services.book import TradeBook, books_of
 from botbox_cli.services.desk import Desk
+from botbox_cli.services.late_fills import book_new_fills, trades_with_fills
 from botbox_cli.services.lease import Budget, working_on
 
 
@@ -15,12 +16,28 @@ def unsettled(desk: Desk) -> list[TradeBook]:
     """Return the living trades that are in between: opening, closing, with an order in doubt, or without a stop."""
     with desk.store.read(desk.account) as books:
         living = books_of(books, books.trades(LIVING_TRADES))
-    return [b for b in living if _is_unsettled(b)]
+    return [b for b in living if is_unsettled(b)]
 
 
-def _is_unsettled(book: TradeBook) -> bool:
-    working = [o for o in book.open_orders if o.status is OrderStatus.WORKING]
-    return book.trade.status is not TradeStatus.OPEN or len(working) != 1 or len(book.open_orders) != 1
+def is_unsettled(book: TradeBook) -> bool:
+    """Tell whether a living trade is anything but open with one order, accepted: its stop."""
+    untouched = [o for o in book.open_orders if o.status is OrderStatus.WORKING and not book.filled(o)]
+    return book.trade.status is not TradeStatus.OPEN or len(untouched) != 1 or len(book.open_orders) != 1
+
+
+def catch_up(desk: Desk) -> None:
+    """Book what stops have sold that no pass has seen yet.
+
+    The brakes and the equity of a new entry would else take a position for held whose loss is made already.
+
+    Raises:
+        ExchangeUnavailable, ExchangeRejected, ConfigError: Nobody can say now.
+    """
+    living, ended = trades_with_fills(desk)
+    with desk.store.read(desk.account) as books:
+        may_have_sold = any(book.ways_out for book in books_of(books, living))
+    if may_have_sold:
+        book_new_fills(desk, [*living, *ended])
 
 
 def settle_earlier(desk: Desk, budget: Budget) -> list[BotboxError]:
@@ -29,7 +46,9 @@ def settle_earlier(desk: Desk, budget: Budget) -> list[BotboxError]:
     What stays in doubt blocks nothing here: the checks of the new command look at the books themselves.
     """
     errors: list[BotboxError] = []
-    for book in unsettled(desk):
+    books = unsettled(desk)
+    for number, book in enumerate(books, 1):
+        budget.keep_for(len(books) - number)
         try:
             with working_on(desk, book.trade.id, budget) as work:
                 attend(work, Snapshot(), act=False)

@@ -31,6 +31,8 @@ from tests.simulation.checkers import Case, Told, case_of, glance, judge_case, j
 from tests.simulation.gate import (
     entries_sent,
     expiries_of,
+    is_hidden,
+    is_sale_hidden,
     judge_brakes,
     judge_debts,
     judge_expiry,
@@ -237,17 +239,20 @@ class Day:
         if disturbed == self._disturbed and self._depth == 0 and not self.baton.is_racing:
             self.result.longest_s = max(self.result.longest_s, (self.clock.now() - started).total_seconds())
             if sent:
-                self._judge_brakes(told, sent)
+                self._judge_brakes(told, sent, started)
             # A copy of an old answer may make a pass believe in a stop that has gone: the next pass finds out.
-            self._judge_told(told, known, is_fooled=stale != self.storm.counts["stale"])
+            self._judge_told(told, known, started, is_fooled=stale != self.storm.counts["stale"])
 
-    def _judge_brakes(self, told: Told, sent: list[str]) -> None:
+    def _judge_brakes(self, told: Told, sent: list[str], started: datetime) -> None:
         policy, is_halted = self.weather.policy, self.typist.is_halted()
         if is_halted or self.weather.is_braked:
             case = case_of(truth_of(self.engine), self.store, self.account)
-            self._blame(judge_brakes(case, told, sent, policy, self.clock.now(), is_halted=is_halted), "told")
+            # What a stop has just sold nobody could count in that was not shown it.
+            if is_halted or not is_sale_hidden(self.engine, case, self.weather.terms.lag, started):
+                found = judge_brakes(case, told, sent, policy, self.clock.now(), is_halted=is_halted)
+                self._blame(found, "told")
 
-    def _judge_told(self, told: Told, known: int, *, is_fooled: bool) -> None:
+    def _judge_told(self, told: Told, known: int, started: datetime, *, is_fooled: bool) -> None:
         if told.command in ("execute", "close"):
             accepted = [o.link_id for o in list(self.engine._books.begin().orders.values())[known:]]
             case = glance(self.engine, self.store, self.account, told.trade_id)
@@ -255,7 +260,9 @@ class Day:
         elif told.command == "monitor" and told.exit_code == 0 and not is_fooled:
             for trade in self.typist.living():
                 case = glance(self.engine, self.store, self.account, trade.id)
-                self._blame(judge_pass(case), "after a pass with exit code 0")
+                lag, cancelled = self.weather.terms.lag, self.owner.cancelled
+                if not is_hidden(self.engine, case, lag, started, cancelled):
+                    self._blame(judge_pass(case), "after a pass with exit code 0")
         elif told.command in ("close --all", "halt --flatten") and told.exit_code == 0:
             left = [trade.id for trade in self.typist.living()]
             self._blame([f"{told.command} left trades {left}"] if left else (), "told")
@@ -323,5 +330,5 @@ class Day:
     def _findings(self, case: Case) -> Iterable[str]:
         yield from judge_case(case)
         yield from judge_expiry(case, expiries_of(self.store, self.account))
-        yield from judge_debts(self.engine, case)
+        yield from judge_debts(self.engine, case, self.owner.moved)
         yield from judge_owners_orders(self.engine, self.owner.cancelled)

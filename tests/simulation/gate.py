@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.exchange.paper.engine import PaperExchange
-from botbox_cli.exchange.paper.protocol import from_ms
+from botbox_cli.exchange.paper.protocol import from_ms, to_ms
+from botbox_cli.exchange.paper.state import Lag
 from botbox_cli.ports import Store
 from botbox_cli.services.desk import Policy
-from tests.simulation.checkers import Case, Told, true_position, true_result
+from tests.simulation.checkers import Case, Told, sellable, true_position, true_result
 from tests.simulation.truth import name_of
 
 ZERO = Decimal(0)
@@ -116,9 +117,11 @@ def judge_expiry(case: Case, expiries: dict[int, datetime]) -> Iterator[str]:
                 yield f"entry {order.link} was accepted at {accepted_at}, its setup had expired at {ends_at}"
 
 
-def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
+def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal]) -> Iterator[str]:
     """What is owed of a coin is what the living shorts in it borrowed, and interest; nothing without one.
 
+    An entry that overtakes the end of another short sells what that one has just bought back, before it borrows: of so
+    much there is neither a debt nor a coin. `moved` by coin is what the owner moved away.
     (Quote coin may be owed: to buy back what longs have spent the proceeds of is to borrow it.)
     """
     owed = {coin: b.borrowed + b.interest for coin, b in engine._books.begin().ledger.balances.items()}
@@ -135,7 +138,8 @@ def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
             open_loans[trade.base_coin] += _too_small(case, trade)
     for coin, amount in owed.items():
         most = open_loans[coin] * MOST_INTEREST + (MOST_ROUNDING if open_loans[coin] else 0)
-        if coin != "USDT" and not open_loans[coin] <= amount <= most:
+        lent_out = max(ZERO, _coins_of(case, coin) - moved.get(coin, ZERO) - case.truth.wallet[coin])
+        if coin != "USDT" and not open_loans[coin] - lent_out <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"
     for trade in shorts:
         most = lent[trade.base_coin] * (MOST_INTEREST - 1)
@@ -143,15 +147,58 @@ def judge_debts(engine: PaperExchange, case: Case) -> Iterator[str]:
             yield f"trade {trade.id} paid interest of {trade.interest} {trade.base_coin}, at most {most} can be due"
 
 
+def _coins_of(case: Case, coin: str) -> Decimal:
+    """Return what all trades of a coin have bought and not sold or repaid with."""
+    total = ZERO
+    for trade in case.trades:
+        position = true_position(case, trade)
+        if trade.base_coin != coin:
+            continue
+        if trade.direction.sign > 0:
+            total += position.held
+        elif trade.status in LIVING_TRADES:
+            total += position.exited - position.exit_fee
+        else:
+            total += max(ZERO, -position.held - trade.interest)
+    return total
+
+
 def _too_small(case: Case, trade: Trade) -> Decimal:
     """Return what an ended short still owes because the exchange takes no order that would buy it back."""
-    held = max(ZERO, true_position(case, trade).held)
-    if not held:
-        return ZERO
-    rules = case.truth.rules[trade.symbol]
-    # By the last price then, which the one at the end of the day may differ from.
-    is_small = held < rules.min_qty or held * case.truth.last[trade.symbol] < rules.min_amount * 2
-    return held if is_small else ZERO
+    return ZERO if sellable(case, trade) else max(ZERO, true_position(case, trade).held)
+
+
+def is_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime, cancelled: set[str]) -> bool:
+    """Tell whether a pass that began at `since` may have taken these orders for what they had been before.
+
+    What changed before it did not show in the list of open orders yet, or what the owner `cancelled` before it was
+    still alive then.
+    """
+    by_link, since_ms = engine._books.begin().by_link, to_ms(since)
+    engine._books.commit()
+    for order in (by_link[true.link] for true in case.truth.orders):
+        own = order.effects.lag if order.effects else None
+        shown_ms = order.updated_ms + max(lag.realtime_ms, own.realtime_ms if own else 0)
+        if order.updated_ms <= since_ms < shown_ms or (
+            order.updated_ms > since_ms and order.link_id in cancelled
+        ):
+            return True
+    return False
+
+
+def is_sale_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime) -> bool:
+    """Tell whether our orders have executions that the books lack and that were not shown yet at `since`."""
+    account = engine._books.begin()
+    engine._books.commit()
+    booked = {fill.execution_id for fills in case.fills.values() for fill in fills}
+    for fill in case.truth.fills:
+        if fill.execution_id in booked or fill.link not in account.by_link:
+            continue
+        effects = account.by_link[fill.link].effects
+        own_ms = effects.lag.executions_ms if effects and effects.lag else 0
+        if fill.at_ms <= to_ms(since) < fill.at_ms + max(lag.executions_ms, own_ms):
+            return True
+    return False
 
 
 def expiries_of(store: Store, account: Account) -> dict[int, datetime]:

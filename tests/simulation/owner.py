@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from random import Random
@@ -29,6 +30,8 @@ class Owner:
         self._resting = 0
         self.cancelled: set[str] = set()
         """Link ids of what the owner cancelled."""
+        self.moved: dict[str, Decimal] = defaultdict(Decimal)
+        """What the owner moved away, by coin."""
 
     def act(self, symbols: tuple[str, ...]) -> str:
         """Do one thing and say what."""
@@ -40,6 +43,7 @@ class Owner:
         for symbol in symbols:
             balance = account.ledger.of(self._rules(symbol).base)
             if not self._open(symbol) and not (balance.borrowed or balance.interest or balance.locked):
+                self.moved[balance.coin] += balance.wallet
                 balance.wallet = Decimal(0)
         self._engine._books.commit()
 

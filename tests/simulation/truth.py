@@ -49,6 +49,7 @@ class TrueOrder:
     base_price: Decimal
     is_stop: bool
     created_ms: int = 0
+    updated_ms: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -167,6 +168,7 @@ def _order(row: Mapping[str, Any]) -> TrueOrder:
         base_price=Decimal(row["basePrice"]),
         is_stop=row["stopOrderType"] == "tpslOrder",
         created_ms=int(row["createdTime"]),
+        updated_ms=int(row["updatedTime"]),
     )
 
 

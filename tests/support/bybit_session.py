@@ -23,6 +23,10 @@ class ScriptedSession:
     def __init__(self, **answers: Any) -> None:
         self._answers = {name: list(a) if isinstance(a, tuple) else [a] for name, a in answers.items()}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.waits: list[float] = []
+
+    def wait_at_most(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in self._answers:

@@ -23,12 +23,14 @@ class _Rule:
     skip: int
     times: float
     params: Mapping[str, Any]
+    where: Callable[[Mapping[str, Any]], bool]
 
     def matches(self, name: str, params: Mapping[str, Any]) -> bool:
         return (
             name in self.name.split()
             and self.link in str(params.get("orderLinkId", ""))
             and all(params.get(key) == value for key, value in self.params.items())
+            and self.where(params)
         )
 
 
@@ -49,9 +51,10 @@ class Faults:
         skip: int = 0,
         times: float = 1,
         params: Mapping[str, Any] | None = None,
+        where: Callable[[Mapping[str, Any]], bool] = lambda _: True,
     ) -> None:
         """Let `action` befall requests of these names (pybit's, separated by blanks), after `skip` of them."""
-        self._rules.append(_Rule(name, action, link, skip, times, params or {}))
+        self._rules.append(_Rule(name, action, link, skip, times, params or {}, where))
 
     def clear(self) -> None:
         """Let everything work again."""
@@ -121,6 +124,16 @@ def broken(how: str) -> Action:
 
     def act(send: Send) -> Any:
         raise as_network_error(how)
+
+    return act
+
+
+def silence(world: World) -> Action:
+    """Nothing is answered, and the request never arrives: it is waited for as long as a request is waited for."""
+
+    def act(send: Send) -> Any:
+        world.pass_time(world.session.patience_s)
+        raise as_network_error("timeout")
 
     return act
 

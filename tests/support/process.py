@@ -86,6 +86,7 @@ def at(wanted: str, do: Callable[[], None], *, nth: int = 1) -> Stepped:
 class _SteppedSession:
     def __init__(self, session: Any, process: Process) -> None:
         self._session, self._process = session, process
+        self.wait_at_most = session.wait_at_most
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         send, step = getattr(self._session, name), self._process.step

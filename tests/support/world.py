@@ -23,6 +23,7 @@ from botbox_cli.exchange.paper.protocol import Reply, Request, to_ms
 from botbox_cli.exchange.paper.scripted import ScriptedMarket
 from botbox_cli.exchange.paper.store import MemoryBooks
 from botbox_cli.exchange.paper.terms import Terms
+from botbox_cli.exchange.session import READ_TIMEOUT_S
 from botbox_cli.ports import Holder
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.storage.store import SqlStore
@@ -59,6 +60,10 @@ class WorldSession:
         self.engine = engine
         self.asked: Counter[str] = Counter()
         self.hook: Hook | None = None
+        self.patience_s = READ_TIMEOUT_S
+
+    def wait_at_most(self, seconds: float) -> None:
+        self.patience_s = min(READ_TIMEOUT_S, seconds)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method, path = _ROUTES[name]

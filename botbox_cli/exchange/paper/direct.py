@@ -57,6 +57,9 @@ class DirectSession:
         self._recv_window = str(recv_window)
         self._timestamp = timestamp or (lambda: to_ms(exchange.clock.now()))
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Nothing is waited for here: how long a timeout lasts is said by the fault."""
+
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """Return one of pybit's methods, by its name."""
         try:

@@ -36,6 +36,12 @@ BRAKED = (
         (f"{T_BRAKES}::test_day_loss_stops_entries_until_midnight",),
     ),
     Mutant(
+        "stops-unseen-by-an-entry",
+        "what stops have sold since the last pass counts in no brake, and as held in the equity",
+        (Edit(EXECUTE, "    catch_up(desk)\n", ""),),
+        (f"{T_BRAKES}::test_loss_that_no_pass_has_seen_yet_counts",),
+    ),
+    Mutant(
         "no-loss-streak",
         "BOTBOX_MAX_LOSS_STREAK stops nothing",
         (Edit(BRAKES, "        if result >= 0:\n", "        if result < 0:\n"),),

@@ -4,8 +4,8 @@ from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
     ADOPT,
     ATTEND,
-    EXECUTE,
     LEAVE,
+    MONITOR,
     PAIR_RULES,
     PROTECT,
     T_ADOPT,
@@ -101,14 +101,9 @@ PROTECTED = (
         "BOTBOX_ON_STOP_FAILURE=close is not heeded: a position that can't be protected is kept",
         (
             Edit(
-                EXECUTE,
-                "        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:\n",
-                "        if True:\n",
-            ),
-            Edit(
-                ATTEND,
-                "        if not work.desk.policy.close_when_stop_fails or work.read().open_orders:\n",
-                "        if True:\n",
+                LEAVE,
+                "    if not work.desk.policy.close_when_stop_fails or not is_settled:\n",
+                "    if True:\n",
             ),
         ),
         (f"{T_STOP}::test_position_without_a_possible_stop_is_closed_if_the_person_wants_it",),
@@ -200,6 +195,12 @@ PROTECTED = (
             f"{T_MOVED}::test_wallet_that_lags_behind_a_fresh_entry_ends_nothing",
             f"{T_MOVED}::test_close_just_after_the_entry_sells_what_is_left_but_does_not_end_the_trade_yet",
         ),
+    ),
+    Mutant(
+        "dust-for-good",
+        "what was too small to be sold is never looked at again, however much it is worth",
+        (Edit(MONITOR, "    _sell_leftovers(desk, budget, result)\n", ""),),
+        (f"{T_EXIT}::test_leftover_is_sold_once_it_is_worth_enough",),
     ),
     Mutant(
         "ctrl-c-breaks-off",

@@ -145,11 +145,17 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "    return share_of_debt(owed, own, holding, [",
-                "    return owed, max(ZERO, owed - own)\n    return share_of_debt(owed, own, holding, [",
+                "    return share_of_debt(\n        balance,",
+                "    return balance.owed, max(ZERO, balance.owed - own)\n    return share_of_debt(\n        balance,",
             ),
         ),
         (f"{T_SHORTS}::test_closed_short_leaves_the_debt_of_another",),
+    ),
+    Mutant(
+        "repay-with-any-coins",
+        "a short repays with coins that another one has bought back",
+        (Edit(MARGIN, "balance.free, _bought_back(book) - paid)\n", "balance.free)\n"),),
+        (f"{T_SHORTS}::test_short_repays_with_its_own_coins_only",),
     ),
     Mutant(
         "charge-for-the-dead",
@@ -157,7 +163,7 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "    bought_back = [p.entered for p in others if p.held <= 0]\n",
+                "    bought_back = [other.position.entered for other in other_books if other.position.held <= 0]\n",
                 "    bought_back: list[Decimal] = []\n",
             ),
         ),
@@ -178,7 +184,7 @@ SOLD_ONCE = (
     Mutant(
         "no-debt-at-first-sight",
         "a short counts as paid back when the first look shows no debt",
-        (Edit(MARGIN, "        elif paid or attempt:\n", "        else:\n"),),
+        (Edit(MARGIN, "        elif paid or looks > 1:\n", "        else:\n"),),
         (f"{T_SHORTS}::test_old_answer_without_the_debt_is_not_believed",),
     ),
     Mutant(

@@ -168,8 +168,8 @@ TRUE_CODES = (
         (
             Edit(
                 ATTEND,
-                "            if qty < wanted:\n                raise coins_missing(work, qty)\n",
-                "",
+                "            if qty < wanted:\n                if not has_coins:\n",
+                "            if qty < wanted and has_coins:\n                if not has_coins:\n",
             ),
         ),
         (f"{T_MOVED}::test_stop_covers_what_is_left_and_each_pass_says_that_coins_are_missing",),

@@ -550,6 +550,33 @@ def test_look_without_the_exchanges_time_is_dated_by_our_clock_before_asking(sta
     assert over(session, clock).look_up("BTCUSDT", ID, since=NOW - DAY).at == NOW
 
 
+# -- in a hurry
+
+
+def test_command_with_little_time_left_waits_shortly_and_asks_once() -> None:
+    left_s = [26.0]
+    session = ScriptedSession(get_tickers=requests.ReadTimeout("slow"))
+    exchange = over(session).within(lambda: left_s[0])
+
+    for seconds in (26.0, 4.0, 1.0, 0.0):
+        left_s[0] = seconds
+        with pytest.raises(ExchangeUnavailable):
+            exchange.quotes(["BTCUSDT"])
+
+    assert session.waits == [25.0] * 3 + [3.0] * 3 + [1.0, 1.0]
+
+
+def test_hurry_of_one_command_is_not_that_of_the_next() -> None:
+    session = ScriptedSession(get_tickers=listed(category="spot"))
+    exchange = over(session)
+
+    exchange.within(lambda: 0.0).quotes(["BTCUSDT"])
+    exchange.quotes(["BTCUSDT"])
+
+    assert session.waits[0] == 1.0
+    assert session.waits[1] > 5.0
+
+
 # -- lists
 
 

@@ -282,3 +282,15 @@ def test_importing_the_adapter_loads_no_heavy_module() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+# -- patience
+
+
+@pytest.mark.parametrize(("seconds", "timeout"), [(25.0, (3.0, 5.0)), (4.0, (3.0, 4.0)), (1.0, (1.0, 1.0))])
+def test_answers_are_waited_for_no_longer_than_wanted(seconds: float, timeout: tuple[float, float]) -> None:
+    http = make_http(access(), ManualClock(NOW))
+
+    http.wait_at_most(seconds)
+
+    assert http.timeout == timeout

@@ -12,13 +12,14 @@ import pytest
 
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.trade import TradeStatus
-from botbox_cli.errors import Denied
+from botbox_cli.errors import Denied, ExchangeUnavailable
 from botbox_cli.ports import Books, Store
 from botbox_cli.services.close import close
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.execute import execute
 from botbox_cli.services.halt import halt
 from botbox_cli.services.monitor import monitor
+from tests.support.faults import Faults, http
 from tests.support.verdict import open_trade, settle, tell_execute
 from tests.support.world import World, a_world
 from tests.unit.services.test_intent_checks import entries
@@ -93,6 +94,46 @@ def test_day_loss_stops_entries_until_midnight() -> None:
         assert tell_execute(world.desk, world.add_setup().id).exit_code == 0
 
 
+def test_loss_that_no_pass_has_seen_yet_counts() -> None:
+    with a_world_with(max_day_loss_percent=Decimal("0.3")) as world:
+        open_trade(world)
+        world.set_price("BTCUSDT", "57900")
+        world.pass_time(1)
+        world.set_price("BTCUSDT", "60000")
+        world.pass_time(1)
+
+        assert refusal(world) == "day_loss"
+        assert settle(world) == []
+
+
+def test_position_whose_stop_has_fired_is_not_counted_beside_its_proceeds() -> None:
+    with a_world() as world:
+        open_trade(world)
+        world.set_price("BTCUSDT", "57900")
+        world.pass_time(1)
+        world.set_price("BTCUSDT", "60000")
+        world.pass_time(1)
+
+        trade_id = tell_execute(world.desk, world.add_setup().id).trade_id
+
+        with world.store.read(world.account) as books:
+            [planned] = [e for e in books.log_of(trade_id=trade_id) if e.event == "planned"]
+        assert planned.data is not None
+        assert Decimal(planned.data["sizing"]["equity"]) < 10000
+
+
+def test_entry_is_refused_when_nobody_can_say_what_the_stops_have_sold() -> None:
+    with a_world() as world:
+        open_trade(world)
+        Faults(world).on("get_executions", http(502), times=99)
+        setup, before = world.add_setup(), entries(world)
+
+        with pytest.raises(ExchangeUnavailable):
+            execute(world.desk, setup.id)
+
+        assert entries(world) == before
+
+
 def test_loss_streak_stops_entries_until_midnight() -> None:
     with a_world_with(max_loss_streak=2) as world:
         lose(world)
@@ -119,12 +160,16 @@ def test_open_risk_of_all_trades_together_is_capped() -> None:
         assert refusal(world) == "open_risk"
 
 
+def enter_another(world: World) -> None:
+    assert tell_execute(world.new_desk("another"), world.add_setup().id).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("policy", "meanwhile"),
     [
         ({"max_day_loss_percent": Decimal("0.3")}, hit_the_stop),
         ({"max_loss_streak": 1}, hit_the_stop),
-        ({"max_open_risk_percent": Decimal("0.8")}, open_trade),
+        ({"max_open_risk_percent": Decimal("0.8")}, enter_another),
     ],
     ids=["day loss", "loss streak", "open risk"],
 )

@@ -441,6 +441,84 @@ def test_entry_that_filled_less_than_can_be_sold_is_dust(world: World, faults: F
     assert settle(world, faults) == []
 
 
+def a_leftover(world: World, faults: Faults) -> None:
+    """Close a trade whose entry filled for less than the exchange takes: 4.8 USDT."""
+    filled = Decimal("0.00008") / Decimal("0.016666")
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=filled)), link="entry")
+    told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+    world.pass_time(60)
+    monitor(world.desk)
+    assert only_trade(world).close_reason == TOO_SMALL
+
+
+def test_leftover_is_sold_once_it_is_worth_enough(world: World, faults: Faults) -> None:
+    a_leftover(world, faults)
+    world.set_price("BTCUSDT", "64000")
+
+    [action] = monitor(world.desk).trades
+
+    assert (action.action, action.detail) == ("closed", TOO_SMALL)
+    [exit_] = [o for o in truth(world).orders if "-exit" in o.link]
+    assert exit_.filled == exit_.qty == Decimal("0.000079")
+    assert settle(world, faults) == []
+
+
+def test_leftover_costs_no_order_while_it_is_worth_too_little(world: World, faults: Faults) -> None:
+    a_leftover(world, faults)
+    before = world.session.asked.copy()
+    world.pass_time(2 * 3600)
+
+    assert monitor(world.desk).trades == []
+
+    assert world.session.asked - before == {"get_tickers": 1}
+    assert settle(world, faults) == []
+
+
+def test_pass_without_leftovers_asks_for_nothing(world: World) -> None:
+    assert monitor(world.desk).trades == []
+    assert not world.session.asked
+
+
+def test_leftover_that_was_sold_by_hand_is_not_sold_again(world: World, faults: Faults) -> None:
+    a_leftover(world, faults)
+    world.set_price("BTCUSDT", "64000")
+    sell_by_hand(world, "0.000079")
+
+    monitor(world.desk)
+
+    assert only_trade(world).close_reason == SOLD_OUTSIDE
+    assert [o.link for o in truth(world).orders if "-exit" in o.link] == []
+    assert settle(world, faults) == []
+
+
+def test_leftover_whose_sale_dies_half_way_is_sold_by_the_next_pass() -> None:
+    for step in range(99):
+        with a_world() as other:
+            a_leftover(other, Faults(other))
+            other.set_price("BTCUSDT", "64000")
+            process = Process(other.desk, other.session, "doomed", kill_at(step))
+            process.run(monitor)
+            assert settle(other) == [], f"killed at step {step}"
+            assert [o.filled for o in truth(other).orders if "-exit" in o.link] == [Decimal("0.000079")]
+            if not process.is_dead:
+                break
+
+
+def test_position_that_no_stop_may_be_so_small_for_is_sold_while_it_can_be(
+    world: World, faults: Faults
+) -> None:
+    filled = Decimal("0.000086") / Decimal("0.016666")  # 5.1 USDT now, 4.9 at the stop
+    faults.on("place_order", first(lambda: ending(world, fill_fraction=filled)), link="entry")
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+    assert told.exit_code == 10
+
+    result = monitor(world.desk)
+
+    assert [t.detail for t in result.trades] == [TOO_SMALL]
+    assert not result.errors
+    assert settle(world, faults) == []
+
+
 def test_coins_sold_by_hand_close_the_trade(world: World) -> None:
     open_trade(world)
     qty = truth(world).by_link["bb-test01-1-stop1"].qty

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from botbox_cli.documents import trade_document
+from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.trades import list_trades
+from tests.support.faults import Faults
 from tests.support.verdict import only_trade, open_trade, orders_of, settle, truth
-from tests.support.world import a_world
+from tests.support.world import World, a_world
 from tests.unit.services.test_leave_exit import sell_by_hand
 from tests.unit.services.test_protect_stop import by_hand, live_stops
+
+FEE = "3.98765431"
 
 
 @pytest.mark.parametrize("qty", ["0.7", "0.01"])
@@ -45,3 +52,41 @@ def test_sale_by_hand_pays_for_one_trade_only() -> None:
 
         assert [e.error.exit_code for e in result.errors] == [8]
         assert sum(order.qty for order in orders_of(world, Role.EXIT)) == first.qty
+
+
+@pytest.mark.parametrize(("count", "price"), [(2, "60001.7"), (3, "60000.1"), (7, "59999.9")])
+def test_shares_of_one_sale_by_hand_add_up_to_it_to_the_last_digit(count: int, price: str) -> None:
+    with a_world() as world:
+        for _ in range(count):
+            open_trade(world)
+        for link in live_stops(world):
+            by_hand(world, "cancel", orderLinkId=link, orderFilter="tpslOrder")
+        world.set_price("BTCUSDT", price)
+        total = sum((o.qty for o in orders_of(world, Role.STOP)), Decimal(0))
+        sell_by_hand(world, str(total))
+        # Bybit rounds what it takes: the fee need not be a multiple of what was sold.
+        Faults(world).on("get_executions", lambda send: with_fee(send(), FEE), times=99)
+
+        monitor(world.desk)
+
+        [sale] = [f for f in truth(world).fills if not f.link.startswith("bb-")]
+        documents = [trade_document(v) for v in list_trades(world.store, world.account)]
+        exits = [o for d in documents for o in d["orders"] if o["exchange_order_id"] == sale.order_id]
+        assert len(exits) == count
+        assert sum(Decimal(o["filled_qty"]) for o in exits) == sale.qty
+        assert {Decimal(o["avg_price"]) for o in exits} == {sale.price}
+        assert sum(Decimal(o["fees"]["USDT"]) for o in exits) == Decimal(FEE)
+        assert sum(v.pnl.fees for v in list_trades(world.store, world.account)) == sum(
+            f.fees_quote or 0 for f in all_fills(world)
+        )
+        assert max(len(o["fees"]["USDT"]) for o in exits) <= 20, "no more digits than fees have"
+
+
+def with_fee(body: Any, fee: str) -> Any:
+    rows = [row | {"execFee": fee} if row["side"] == "Sell" else row for row in body["result"]["list"]]
+    return body | {"result": body["result"] | {"list": rows}}
+
+
+def all_fills(world: World) -> list[Fill]:
+    with world.store.read(world.account) as books:
+        return books.fills([t.id for t in books.trades()])

@@ -453,3 +453,23 @@ def test_stop_that_is_nowhere_is_not_forgotten_soon_while_the_owner_has_coins_to
 
     assert own_coins(rich) >= 1
     assert settle(rich, faults) == []
+
+
+@pytest.mark.parametrize("asked", ["get_wallet_balance", "get_executions"])
+@pytest.mark.parametrize(
+    "action", [http(502), code(10005), code(10001)], ids=["down", "forbidden", "refused"]
+)
+def test_position_gets_its_stop_though_nobody_can_tell_whether_its_coins_were_sold(
+    world: World, faults: Faults, asked: str, action: Action
+) -> None:
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    faults.on("place_order", code(170131), times=99)
+    assert exit_code_of(monitor(world.desk)) == 10
+    faults.clear()
+    faults.on(asked, action, times=99, params={"orderLinkId": None})
+
+    monitor(world.desk)
+
+    assert len(live_stops(world)) == 1
+    assert settle(world, faults) == []

@@ -10,6 +10,7 @@ import pytest
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.execute import execute
+from botbox_cli.services.lease import Budget
 from botbox_cli.services.reconcile import Difference, _mend, reconcile
 from botbox_cli.services.trades import one_trade
 from tests.support.world import World, a_world
@@ -89,4 +90,4 @@ def test_a_lost_entry_that_has_filled_is_shown_although_no_trade_can_take_it(wor
 def test_an_order_that_vanished_before_it_was_adopted_is_no_bug(world: World) -> None:
     lost = Difference(1, "unknown_order", "not in the books", "buy 0.01 BTCUSDT (bb-test01-1-exit7)", "")
 
-    _mend(world.desk, lost)
+    _mend(world.desk, lost, Budget(world.clock))

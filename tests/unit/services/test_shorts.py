@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -60,6 +60,55 @@ def test_short_never_sells_coins_that_the_account_owns() -> None:
 
         with pytest.raises(Denied, match="of its own"):
             execute(world.new_desk("shorts", shorts=True), short(world).id)
+
+
+def test_what_earlier_trades_have_left_over_is_no_coin_of_the_owner(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    long_one = execute(desk, world.add_setup().id).trade.trade.id
+    assert close(desk, long_one).success
+    for _ in range(3):
+        trade_id = execute(desk, short(world).id).trade.trade.id
+        world.pass_time(3 * 3600)
+        assert close(desk, trade_id).success
+
+        assert debt(world) == 0
+        dust = [v.pnl.dust or Decimal(0) for v in list_trades(world.store, world.account)]
+        assert world.desk.exchange.wallet()["BTC"].total == sum(dust) > 0
+
+
+def test_coins_of_the_owner_beside_what_a_trade_has_left_over_are_never_sold(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    assert close(desk, execute(desk, short(world).id).trade.trade.id).success
+    world.engine._books.begin().ledger.of("BTC").wallet += Decimal("0.00001")
+
+    with pytest.raises(Denied, match=r"holds 0\.00001 BTC of its own"):
+        execute(desk, short(world).id)
+
+
+def test_coins_that_were_missing_when_a_trade_was_closed_are_not_taken_for_left_over(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, world.add_setup().id).trade.trade.id
+    world.pass_time(60)
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "bb-test01-1-stop1"}
+    world.engine.handle(Request("POST", "/v5/order/cancel", cancel | {"orderFilter": "tpslOrder"}))
+    wallet = world.engine._books.begin().ledger.of("BTC")
+    wallet.wallet -= Decimal("0.01")
+    assert close(desk, trade_id).success
+    wallet.wallet += Decimal("0.005")
+
+    with pytest.raises(Denied, match="of its own"):
+        execute(desk, short(world).id)
+
+
+def test_coins_that_a_short_has_bought_back_are_not_sold_by_another(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    first = execute(desk, short(world).id).trade.trade.id
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+    assert [t.action for t in monitor(desk).trades] == ["partly_closed"]
+
+    with pytest.raises(Denied, match=f"trade {first} has bought back"):
+        execute(desk, world.add_setup(**LEVELS | {"tp1": "57000"}).id, accept_price=True)
 
 
 @pytest.mark.parametrize(("price", "reason"), [("57900", "Take profit hit"), ("62100", "Stop loss hit")])
@@ -175,7 +224,7 @@ def test_short_does_not_pay_the_loan_of_an_entry_that_is_not_booked_yet(world: W
     first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
     faults = Faults(world)
     faults.on("place_order", after(broken("timeout")), link="entry")
-    faults.on(LOOK_UPS, http(502), times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
     assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
     faults.clear()
 
@@ -211,6 +260,135 @@ def test_short_is_not_charged_for_what_an_earlier_one_could_not_buy_back(world: 
     assert outcome.error is None
     assert outcome.trade.trade.interest == 0
     assert debt(world) == left.position.held > 0
+
+
+def test_short_whose_coins_an_entry_has_sold_is_charged_no_loan_as_interest(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = world.add_setup(**LEVELS | {"stop": "64000"})
+    faults = Faults(world)
+
+    def overtaken(send: Callable[[], Any]) -> Any:
+        world.set_price("BTCUSDT", "62100")  # the first one's stop fires just before
+        return send()
+
+    faults.on("place_order", overtaken, link="-2-entry", times=1)
+    other = execute(desk, second.id).trade
+    faults.clear()
+
+    monitor(desk)
+
+    trade = one_trade(world.store, world.account, first)[0].trade
+    assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
+    assert debt(world) == other.position.entered
+    assert close(desk, other.trade.id).success
+    assert debt(world) == 0
+
+
+def test_short_repays_with_its_own_coins_only(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    first = execute(desk, short(world).id).trade
+    faulty = FaultyExchange(
+        world.engine, FaultSchedule([Rule("partial_fill", fraction="0.004", link="-2-entry")])
+    )
+    session = DirectSession(faulty)
+    tiny = execute(replace(desk, exchange=BybitExchange(session, world.clock)), short(world).id).trade
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(60)
+
+    monitor(desk)
+
+    left = one_trade(world.store, world.account, tiny.trade.id)[0]
+    assert left.trade.close_reason == TOO_SMALL
+    assert debt(world) == first.position.entered + left.position.held
+    assert close(desk, first.trade.id).success
+    assert debt(world) == left.position.held
+
+
+def test_rest_of_a_short_is_bought_back_once_it_is_worth_enough(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade
+    faulty = FaultyExchange(
+        world.engine, FaultSchedule([Rule("partial_fill", fraction="0.996", link="-1-exit1")])
+    )
+    session = DirectSession(faulty)
+    close(replace(desk, exchange=BybitExchange(session, world.clock)), first)
+    left = one_trade(world.store, world.account, first)[0]
+    assert left.trade.status is TradeStatus.CLOSED
+    assert left.position.held > 0
+    world.set_price("BTCUSDT", "61900")
+    world.pass_time(60)
+    assert [t.id for t in monitor(desk).trades] == [second.trade.id]
+    world.set_price("BTCUSDT", "110000")
+    world.pass_time(60)
+
+    assert not monitor(desk).errors
+
+    ended = one_trade(world.store, world.account, first)[0]
+    assert (ended.trade.status, ended.trade.interest) == (TradeStatus.CLOSED, 0)
+    assert ended.position.held < 0
+    assert debt(world) == 0
+
+
+def test_short_that_ends_beside_an_entry_in_doubt_pays_its_interest(world: World) -> None:
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    world.pass_time(2 * 3600)
+    faults = Faults(world)
+    faults.on("place_order", broken("timeout"), link="entry", times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest > 0
+    assert debt(world) == 0
+
+
+def test_wallet_that_was_read_before_another_short_had_paid_is_read_again(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade.trade.id
+    faults = Faults(world)
+
+    def overtaken(send: Callable[[], Any]) -> Any:
+        answer = send()
+        faults.clear()
+        assert close(world.new_desk("other", shorts=True), first).success
+        return answer
+
+    faults.on("get_wallet_balance", overtaken, times=1)
+    outcome = close(desk, second)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
+    assert debt(world) == 0
+
+
+def test_process_that_was_held_up_pays_no_second_time(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True, tp1_fraction=Decimal("0.5"))
+    kept = execute(desk, short(world).id).trade
+    ending = execute(desk, world.add_setup(**LEVELS | {"tp1": "57000"}).id).trade.trade.id
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+    assert [t.action for t in monitor(desk).trades] == ["partly_closed", "none"]
+    faults = Faults(world)
+
+    def frozen(send: Callable[[], Any]) -> Any:
+        answer = send()
+        faults.clear()
+        world.pass_time(20)
+        monitor(world.new_desk("other", shorts=True, tp1_fraction=Decimal("0.5")))
+        return answer
+
+    faults.on("get_wallet_balance", frozen, times=1)
+    outcome = close(world.new_desk("frozen", shorts=True), ending)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == 0
+    assert debt(world) == kept.position.entered
 
 
 @pytest.mark.parametrize("asked", ["get_wallet_balance", "manual_no_convert_repay"])
@@ -257,4 +435,19 @@ def test_old_answer_with_a_debt_that_was_just_paid_is_no_interest(world: World) 
     monitor(desk)
     trade = one_trade(world.store, world.account, trade_id)[0].trade
     assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
+    assert debt(world) == 0
+
+
+def test_short_whose_exit_is_refused_for_the_balance_never_buys_back_less_than_it_owes(world: World) -> None:
+    """Of a short nothing can be missing on the account: less bought back would be owed for ever."""
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    Faults(world).on("place_order", code(170131), link="exit")
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 5
+    assert outcome.trade.trade.status is TradeStatus.OPEN
+    assert close(desk, trade_id).success
     assert debt(world) == 0
