@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botbox_cli.domain.candle import Interval, to_ms
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import OrderReport, ReportStatus, parse_order_link_id
-from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable
+from botbox_cli.errors import BotboxError, ConfigError, ExchangeRejected, ExchangeUnavailable
 from botbox_cli.exchange import codes, wire
+from botbox_cli.exchange.beside import Beside
 from botbox_cli.exchange.codes import Request
 from botbox_cli.ports import Look, OrderRequest, Outlook
 
@@ -91,6 +92,7 @@ class BybitExchange:
         self._clock = clock
         self._secrets = tuple(secrets)
         self._is_far = is_far
+        self._beside = Beside()
         self._left_s: Callable[[], float] = lambda: inf
 
     def within(self, left_s: Callable[[], float]) -> BybitExchange:
@@ -100,6 +102,10 @@ class BybitExchange:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def close(self) -> None:
+        """End the threads that asked beside the caller."""
+        self._beside.close()
 
     # -- market data
 
@@ -148,13 +154,10 @@ class BybitExchange:
     def outlook(self, symbol: str) -> Outlook:
         if not self._is_far:
             return _outlook(symbol, self.instruments(symbol), self.quotes([symbol]), self.wallet())
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(2) as pool:
-            instruments = pool.submit(self.instruments, symbol)
-            quotes = pool.submit(self.quotes, [symbol])
-            wallet = self.wallet()
-        return _outlook(symbol, instruments.result(), quotes.result(), wallet)
+        instruments = self._beside.start(lambda: self.instruments(symbol))
+        quotes = self._beside.start(lambda: self.quotes([symbol]))
+        wallet = self.wallet()
+        return _outlook(symbol, instruments(), quotes(), wallet)
 
     def fee_rate(self, symbol: str) -> Decimal:
         """Return the taker fee as a fraction; the usual one where the exchange does not offer the question."""
@@ -220,7 +223,7 @@ class BybitExchange:
 
     # -- orders and executions
 
-    def look_up(self, symbol: str, order_link_id: str, *, since: datetime) -> Look:
+    def look_up(self, symbol: str, order_link_id: str, *, since: datetime, with_fills: bool = False) -> Look:
         """Look for one order: realtime, then history, then executions (from `since` on).
 
         `Look.at` is the earliest of several clocks: the exchange's, as each answer tells it, and ours before we asked
@@ -235,13 +238,23 @@ class BybitExchange:
             told.append(wire.time_of(body) or now)
             return wire.page_of(body)
 
+        # A row that has filled is followed by the question for its fills: they are asked for side by side.
+        fills = (
+            self._beside.start(lambda: self._newest_fills(mine, since))
+            if with_fills and self._is_far
+            else None
+        )
         report = self._order(self._session.get_open_orders, mine, {}, seen)
         for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
             report = report or self._order(self._session.get_order_history, mine, span, seen)
         if report is None:
             rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
             report = self._parsed(rows, wire.report_of_fills)
-        return Look(report, min([now, *told]))
+        return Look(report, min([now, *told]), _seen(fills, report))
+
+    def _newest_fills(self, mine: Params, since: datetime) -> list[Fill]:
+        """Return the fills on the first page of an order's executions."""
+        return self._parsed(self._executions(since - CLOCK_MARGIN, mine, lambda _: True), wire.fills)
 
     def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:
         params = {"category": "spot", "limit": ORDERS_LIMIT}
@@ -369,6 +382,16 @@ class BybitExchange:
             return parse(body)
         except wire.WireError as e:
             raise codes.malformed(codes.scrub(str(e), self._secrets), request) from e
+
+
+def _seen(fills: Callable[[], list[Fill]] | None, report: OrderReport | None) -> tuple[Fill, ...]:
+    """Return the fills that were asked for beside a row that has filled; none if that failed: it is asked again."""
+    if fills is None or report is None or not report.filled_qty:
+        return ()
+    try:
+        return tuple(fills())
+    except BotboxError:
+        return ()
 
 
 def _outlook(
