@@ -18,7 +18,7 @@ from tests.support.person import BOTBOX, Person
 from tests.support.sockets import Client
 
 REPLAY = {"BOTBOX_MARKET": "replay", "BOTBOX_SYMBOLS": "BTCUSDT", "BOTBOX_TIMEFRAMES": "60,240"}
-HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "tenacity", "websocket"}
+HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "websocket"}
 
 
 @pytest.fixture(scope="module")
