@@ -192,9 +192,11 @@ class FaultyExchange:
         """
         with self._lock:
             rules = self.schedule.befall(request)
-            due = self._take_due()
+            due = self._take_due() if self._late else ()
         for at_ms, late, effects in due:
             self.exchange.handle(late, effects, at_ms)
+        if not rules:
+            return self._ordinary(request, None)
         for rule in rules:
             if rule.kind == "delay":
                 self.clock.sleep(rule.seconds)
@@ -252,8 +254,6 @@ class FaultyExchange:
         return reply
 
     def _take_due(self) -> list[tuple[int, Request, Effects | None]]:
-        if not self._late:
-            return []
         now_ms = to_ms(self.clock.now())
         due = sorted((each for each in self._late if each[0] <= now_ms), key=lambda each: each[0])
         self._late = [each for each in self._late if each[0] > now_ms]
@@ -265,8 +265,6 @@ def _key(request: Request) -> tuple[str, str, str]:
 
 
 def _effects(rules: Sequence[Rule]) -> Effects | None:
-    if not rules:
-        return None
     effects = Effects()
     for rule in rules:
         if rule.kind == "partial_fill":
