@@ -224,8 +224,9 @@ class BybitExchange:
             return wire.page_of(body)
 
         report = self._order(self._session.get_open_orders, mine, {}, seen)
-        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
-            report = report or self._order(self._session.get_order_history, mine, span, seen)
+        if report is None:
+            for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
+                report = report or self._order(self._session.get_order_history, mine, span, seen)
         if report is None:
             rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
             report = self._parsed(rows, wire.report_of_fills)

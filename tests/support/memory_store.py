@@ -181,7 +181,7 @@ class MemoryBooks:
     def add_setup(self, setup: Setup) -> Setup | None:
         if setup.candle_time is not None and any(_is_same(setup, s) for s in self._t.setups.values()):
             return None
-        stored = replace(setup, id=self._store.next_id("setups"))
+        stored = _changed(setup, id=self._store.next_id("setups"))
         self._put(self._t.setups, stored.id, stored)
         return stored
 
@@ -204,7 +204,7 @@ class MemoryBooks:
         assert trade.mode == self._account.mode, (trade.mode, self._account.mode)
         self.setup(trade.setup_id)
         self._refuse_second(trade.setup_id)
-        stored = replace(trade, id=self._store.next_id("trades"))
+        stored = _changed(trade, id=self._store.next_id("trades"))
         self._put_trade(stored)
         return stored
 
@@ -280,7 +280,7 @@ class MemoryBooks:
                 f"`botbox trade {order.trade_id}` shows it",
                 code="duplicate_link_id",
             )
-        stored = replace(order, id=self._store.next_id("orders"))
+        stored = _changed(order, id=self._store.next_id("orders"))
         self._put(self._store._links, link, None)
         self._put_order(stored, (*self._t.orders_of.get(order.trade_id, ()), stored))
         return stored
@@ -316,7 +316,7 @@ class MemoryBooks:
 
     def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None:
         fill = _found(self._t.fills, execution_id, f"no fill {execution_id} in the books")
-        valued = replace(fill, fees_quote=fees_quote)
+        valued = _changed(fill, fees_quote=fees_quote)
         of_trade = self._t.fills_of[self._t.orders[fill.order_link_id].trade_id]
         self._put_fill(valued, tuple(valued if each is fill else each for each in of_trade))
 
