@@ -75,7 +75,8 @@ class MemoryStore:
             found = self._transactions[account.id] = _Transaction(self, account)
         return found
 
-    write = read
+    def write(self, account: Account) -> _Transaction:
+        return self.read(account)
 
     def next_id(self, table: str) -> int:
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
@@ -262,9 +263,10 @@ class MemoryBooks:
         self._t.found.clear()
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
+        former = self._store._leases.get(name, _NONE)
         if self._store.take_lease(name, holder, now, ttl_s) is not None:
             raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
-        self.former.append((self._store._leases, name, _NONE))
+        self.former.append((self._store._leases, name, former))
 
     # -- orders and fills
 
@@ -391,9 +393,9 @@ _SHAPES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]] = {
 """How to read all fields of a kind of row at once, and the place of each."""
 
 
-def _changed(row: Any, **changes: Any) -> Any:
+def _changed(row: V, **changes: Any) -> V:
     """Return a copy with other values, as `dataclasses.replace` does, in half the time."""
-    kind = type(row)
+    kind: Any = type(row)
     if kind not in _SHAPES:
         names = [f.name for f in fields(kind)]
         _SHAPES[kind] = attrgetter(*names), {name: place for place, name in enumerate(names)}
@@ -401,7 +403,8 @@ def _changed(row: Any, **changes: Any) -> Any:
     values = list(read(row))
     for name, value in changes.items():
         values[places[name]] = value
-    return kind(*values)
+    changed: V = kind(*values)
+    return changed
 
 
 def _check(what: str, status: Any, wanted: Sequence[Any]) -> None:
