@@ -180,7 +180,7 @@ class FaultyExchange:
         self.schedule = schedule or FaultSchedule()
         self.clock = exchange.clock
         self._lock = threading.Lock()
-        self._former: dict[tuple[str, str, str], Reply] = {}
+        self._former: dict[tuple[Any, ...], Reply] = {}
         self._late: list[tuple[int, Request, Effects | None]] = []
 
     def handle(self, request: Request) -> Reply:
@@ -216,7 +216,8 @@ class FaultyExchange:
                 self._late.append((to_ms(self.clock.now()) + round(rule.seconds * 1000), request, effects))
             raise Broken("timeout", None, 0.0)
         if rule.kind == "stale":
-            return self._former.get(_key(request)) or self._ordinary(request, effects)
+            former = self._former.get(_key(request)) if request.method == "GET" else None
+            return former or self._ordinary(request, effects)
         if rule.kind == "twice":
             self.exchange.handle(request, effects)
             return self._ordinary(request, effects)
@@ -250,7 +251,8 @@ class FaultyExchange:
 
     def _ordinary(self, request: Request, effects: Effects | None) -> Reply:
         reply = self.exchange.handle(request, effects)
-        self._former[_key(request)] = reply
+        if request.method == "GET":
+            self._former[_key(request)] = reply
         return reply
 
     def _take_due(self) -> list[tuple[int, Request, Effects | None]]:
@@ -260,8 +262,9 @@ class FaultyExchange:
         return due
 
 
-def _key(request: Request) -> tuple[str, str, str]:
-    return request.method, request.path, repr(request.params)
+def _key(request: Request) -> tuple[Any, ...]:
+    """Return what two requests for the same thing have in common; a query's values are texts."""
+    return request.path, *request.params.items()
 
 
 def _effects(rules: Sequence[Rule]) -> Effects | None:
