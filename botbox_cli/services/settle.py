@@ -213,7 +213,7 @@ def follow(
         if sight.seen in (Seen.DONE, Seen.ABSENT, until) or _time_left(ends_at, clock.now()) <= 0:
             return sight
         clock.sleep(min(pause, _time_left(ends_at, clock.now())))
-        pause = min(pause * 1.6, POLL_MAX_S)
+        pause = min(pause * 2, POLL_MAX_S)
 
 
 def _look_or_pending(work: Work, order: Order) -> Sight:
