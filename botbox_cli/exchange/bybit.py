@@ -21,8 +21,6 @@ from botbox_cli.exchange.codes import Request
 from botbox_cli.ports import Look, OrderRequest, Outlook
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
     from botbox_cli.domain.account import Balance, KeyInfo
     from botbox_cli.domain.fill import Fill
     from botbox_cli.domain.instrument import Instrument, Quote
@@ -35,7 +33,8 @@ Ask = Callable[..., Any]
 Params = Mapping[str, Any]
 Page = tuple[list[wire.Row], str]
 
-READ_TRIES = 3
+READ_PAUSES_S = (0.2, 0.4)
+"""How long to wait before each further try."""
 READ_BUDGET_S = 6.0
 """No further try starts later than this after the first: with the timeouts, a read ends within some 12 s."""
 RETRY_AFTER_S_MAX = 3.0
@@ -245,8 +244,9 @@ class BybitExchange:
             else None
         )
         report = self._order(self._session.get_open_orders, mine, {}, seen)
-        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
-            report = report or self._order(self._session.get_order_history, mine, span, seen)
+        if report is None:
+            for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
+                report = report or self._order(self._session.get_order_history, mine, span, seen)
         if report is None:
             rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
             report = self._parsed(rows, wire.report_of_fills)
@@ -337,37 +337,17 @@ class BybitExchange:
     def _read(self, ask: Callable[[], Any], parse: Callable[[Any], T]) -> T:
         """Return the parsed answer to a question, asked again within bounds while the exchange is not reachable."""
         started = self._clock.now()
-        try:
-            return self._parsed(self._ask(ask, Request.READ), parse)
-        except ExchangeUnavailable as e:
-            return self._read_again(ask, parse, started, e)
-
-    def _read_again(
-        self, ask: Callable[[], Any], parse: Callable[[Any], T], started: datetime, first: ExchangeUnavailable
-    ) -> T:
-        """Go on after a first try that failed. (Apart, because most reads need nothing of this.)"""
-        from tenacity import Retrying, retry_if_exception
-
-        failed = [first]
-
-        def is_enough(state: RetryCallState) -> bool:
-            elapsed_s = (self._clock.now() - started).total_seconds()
-            is_late = elapsed_s >= READ_BUDGET_S or self._left_s() <= ANSWER_S_MIN
-            return is_late or state.attempt_number >= READ_TRIES
-
-        def attempt() -> T:
-            if failed:
-                raise failed.pop()
-            return self._parsed(self._ask(ask, Request.READ), parse)
-
-        tries = Retrying(
-            retry=retry_if_exception(_is_worth_repeating),
-            stop=is_enough,
-            wait=_pause_s,
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        return tries(attempt)
+        for pause_s in READ_PAUSES_S:
+            try:
+                return self._parsed(self._ask(ask, Request.READ), parse)
+            except ExchangeUnavailable as e:
+                asked_s = e.retry_after_s or 0.0
+                elapsed_s = (self._clock.now() - started).total_seconds()
+                is_late = elapsed_s >= READ_BUDGET_S or self._left_s() <= ANSWER_S_MIN
+                if is_late or asked_s > RETRY_AFTER_S_MAX:
+                    raise
+            self._clock.sleep(max(asked_s, pause_s))
+        return self._parsed(self._ask(ask, Request.READ), parse)
 
     def _ask(self, send: Callable[[], Any], request: Request) -> Any:
         """Send one request, once."""
@@ -448,14 +428,3 @@ def _spans_forward(since: datetime, now: datetime) -> Iterator[Params]:
         # Never into the exchange's future, which it would refuse.
         start += WINDOW - 2 * CLOCK_MARGIN
     yield {"startTime": to_ms(start)}
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, ExchangeUnavailable) and (error.retry_after_s or 0) <= RETRY_AFTER_S_MAX
-
-
-def _pause_s(state: RetryCallState) -> float:
-    """Return 0.2 s, then 0.4 s, or what the exchange asked for if that is longer."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_s if isinstance(error, ExchangeUnavailable) else None
-    return max(asked or 0.0, 0.1 * 2.0**state.attempt_number)

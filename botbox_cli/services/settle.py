@@ -141,7 +141,7 @@ def take_report(work: Work, order: Order, report: OrderReport, seen: Sequence[Fi
     instrument = instrument_of(desk, trade.symbol)
     with desk.store.write(desk.account) as books:
         now = desk.clock.now()
-        add_fills(books, fills, now, trade.id)
+        is_news = add_fills(books, fills, now, trade.id) > 0
         booked = read_trade(books, trade.id).filled(order)
         status = _status(order, report, booked)
         is_refused = status in (OrderStatus.CANCELLED, OrderStatus.REJECTED) and order.reason != CANCEL_ASKED
@@ -156,7 +156,8 @@ def take_report(work: Work, order: Order, report: OrderReport, seen: Sequence[Fi
         )
         if status is not order.status:
             work.log(books, "order", f"{order.role} {order.order_link_id} is {status}", reason=reason)
-        project(books, trade.id, instrument, now)
+        if is_news or status is not order.status:
+            project(books, trade.id, instrument, now)
     if status is not OrderStatus.WORKING:
         return Seen.DONE
     return Seen.LIVE if report.status is ReportStatus.LIVE else Seen.PENDING
@@ -227,7 +228,7 @@ def follow(
         if sight.seen in (Seen.DONE, Seen.ABSENT, until) or _time_left(ends_at, clock.now()) <= 0:
             return sight
         clock.sleep(min(pause, _time_left(ends_at, clock.now())))
-        pause = min(pause * 1.6, POLL_MAX_S)
+        pause = min(pause * 2, POLL_MAX_S)
 
 
 def _look_or_pending(work: Work, order: Order) -> Sight:

@@ -18,7 +18,7 @@ from tests.support.person import BOTBOX, Person
 from tests.support.sockets import Client
 
 REPLAY = {"BOTBOX_MARKET": "replay", "BOTBOX_SYMBOLS": "BTCUSDT", "BOTBOX_TIMEFRAMES": "60,240"}
-HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "tenacity", "websocket"}
+HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "websocket"}
 SQL = {"sqlalchemy", "sqlmodel"}
 """Not needed for the usual statements on SQLite: their SQL is kept."""
 
@@ -333,4 +333,4 @@ def test_whoever_trades_a_setup_that_was_found_waits_for_no_sql_to_be_built(pers
     loaded = modules_of(person, "approve", str(setup["id"]), "--execute", "--json")
 
     assert "pybit" in loaded
-    assert not loaded & (SQL | {"alembic", "asyncio", "numpy", "rich", "tenacity"})
+    assert not loaded & (SQL | {"alembic", "asyncio", "numpy", "rich"})
