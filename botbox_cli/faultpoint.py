@@ -81,6 +81,10 @@ class _Stepped:
         self._session = session
         self._faultpoint = faultpoint
 
+    def wait_at_most(self, seconds: float) -> None:
+        """No request, and so no step."""
+        self._session.wait_at_most(seconds)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         send = getattr(self._session, name)
 
