@@ -27,6 +27,7 @@ from botbox_cli.services.protect import (
     arm,
     clear_stops,
     fits,
+    graver,
     is_through,
     largest_stop,
     settle_stop,
@@ -88,7 +89,10 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
             return Attended("closed" if changed else "none", book.trade.close_reason)
         case TradeStatus.OPENING:
             raise entry_in_doubt(book)
-    price = _price(work, book.trade, snapshot)
+    try:
+        price = _price(work, book.trade, snapshot)
+    except (NotFound, ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+        raise graver(work, e) from e
     if not book.ways_out:
         if _is_sold_by_hand(work, snapshot):
             return _outcome(before, work.read(), price, notes)

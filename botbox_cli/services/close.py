@@ -13,6 +13,7 @@ from botbox_cli.services.book import read_trade
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.leave import leave, refuse_without_time
+from botbox_cli.services.protect import graver
 from botbox_cli.services.trades import TradeView, view
 
 WAIT_FOR_OTHERS_S = 3.0
@@ -71,7 +72,7 @@ def _close(work: Work, reason: str) -> None:
         return
     quote = quotes.get(trade.symbol)
     if quote is None:
-        raise NotFound(f"the exchange gives no price for {trade.symbol}; it may be halted")
+        raise graver(work, NotFound(f"the exchange gives no price for {trade.symbol}; it may be halted"))
     if reason:
         with desk.store.write(desk.account) as books:
             books.log(LogEntry(desk.clock.now(), "close asked", reason, trade_id=trade.id))

@@ -237,6 +237,15 @@ def _settle_detail(work: Work) -> None:
         books.update_trade(work.trade_id, detail="")
 
 
+def graver(work: Work, error: BotboxError) -> BotboxError:
+    """Return what to raise when a trade can't be looked after: that its position has no stop, if it has none."""
+    book = work.read()
+    is_bare = book.trade.status in (TradeStatus.OPEN, TradeStatus.CLOSING) and not book.open_orders
+    if is_bare and wanted_stop_qty(book, instrument_of(work.desk, book.trade.symbol)) > 0:
+        return _missing(work, error)
+    return error
+
+
 def _missing(work: Work, cause: BotboxError | None) -> StopMissing:
     why = cause.message if cause is not None else "the exchange took it back"
     trade = work.read().trade

@@ -120,8 +120,8 @@ def judge_expiry(case: Case, expiries: dict[int, datetime]) -> Iterator[str]:
 def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal]) -> Iterator[str]:
     """What is owed of a coin is what the living shorts in it borrowed, and interest; nothing without one.
 
-    An entry that overtakes the end of another short sells what that one has just bought back, before it borrows: of so
-    much there is neither a debt nor a coin. `moved` by coin is what the owner moved away.
+    An entry sells what ended shorts have left over, and what one that it overtakes has just bought back, before it
+    borrows: of so much there is neither a debt nor a coin. `moved` by coin is what the owner moved away.
     (Quote coin may be owed: to buy back what longs have spent the proceeds of is to borrow it.)
     """
     owed = {coin: b.borrowed + b.interest for coin, b in engine._books.begin().ledger.balances.items()}
@@ -164,7 +164,7 @@ def _coins_of(case: Case, coin: str) -> Decimal:
         elif trade.status in LIVING_TRADES:
             total += position.exited - position.exit_fee
         else:
-            total += max(ZERO, -position.held - trade.interest)
+            total += max(ZERO, -position.held)  # its interest may have been paid by another short
     return total
 
 

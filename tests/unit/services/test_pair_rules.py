@@ -12,7 +12,7 @@ import pytest
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND
 from botbox_cli.services.monitor import monitor
-from tests.support.faults import Faults, Send
+from tests.support.faults import Faults, Send, code
 from tests.support.verdict import (
     exit_code_of,
     only_trade,
@@ -91,3 +91,25 @@ def test_lot_that_grew_is_no_reason_to_stay_in(world: World) -> None:
     assert (told.exit_code, told.success) == (0, True)
     assert only_trade(world).close_reason == CLOSED_BY_HAND
     assert orders_of(world, Role.EXIT)[-1].qty % Decimal("0.001") == 0
+
+
+def delist(world: World) -> None:
+    world.market._rows = [r for r in world.market.rows() if r["symbol"] != "BTCUSDT"]
+    world.engine._rules.clear()
+
+
+def test_pair_that_is_traded_no_more_leaves_the_position_bare_and_that_is_told(world: World) -> None:
+    open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    delist(world)
+
+    assert [exit_code_of(monitor(world.desk)) for _ in range(2)] == [10, 10]
+    assert tell_close(world.desk, 1).exit_code == 10
+
+
+def test_pair_without_a_price_is_no_such_alarm_while_the_stop_rests(world: World) -> None:
+    open_trade(world)
+    Faults(world).on("get_tickers", code(170121), times=99)
+
+    assert exit_code_of(monitor(world.desk)) == 4
+    assert len(live_stops(world)) == 1
