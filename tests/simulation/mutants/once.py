@@ -194,7 +194,8 @@ PROVED_ABSENCE = (
         (
             Edit(
                 SETTLE,
-                "    except (ExchangeUnavailable, ExchangeRejected, ConfigError):\n        return Sight(Seen.PENDING)",
+                "    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:\n"
+                "        return Sight(Seen.PENDING, error=e)",
                 "    except (ExchangeUnavailable, ExchangeRejected, ConfigError):\n        return Sight(Seen.ABSENT)",
             ),
         ),

@@ -56,7 +56,7 @@ ACTED_ONCE = (
         (
             Edit(
                 WATCH,
-                "            if known is not None and price.at <= known.at:\n",
+                "            if known is not None and price.at <= known.at <= latest:\n",
                 "            if known is not None and price is known:\n",
             ),
         ),
@@ -127,7 +127,7 @@ MESSAGES = (
         (
             Edit(
                 POST,
-                "            return [e for channel in self.channels if (e := self._serve(channel)) is not None]\n",
+                "            return self._serve_all()\n",
                 "            for channel in self.channels:\n"
                 "                if (e := self._serve(channel)) is not None:\n"
                 "                    return [e]\n"
