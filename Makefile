@@ -52,7 +52,8 @@ mutants: $(STAMP) ## break the code on purpose and show that a test notices (ARG
 	@$(PY) -m tests.simulation.mutants $(ARGS)
 
 .PHONY: docs
-docs: $(STAMP) ## write docs/commands.md and the README's tables and picture anew
+docs: $(STAMP) ## write docs/commands.md, the README's tables and picture, and SQLite's kept SQL anew
+	@$(PY) -m tests.support.plans
 	@$(PY) -m tests.docs.pages
 
 .PHONY: dev

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -109,6 +110,8 @@ class _HourOfPrices:
         self.sizes: list[float] = []
 
     def follow(self, symbols: Sequence[str], intervals: Sequence[Interval]) -> None: ...
+
+    def put_first(self, symbols: AbstractSet[str]) -> None: ...
 
     def news(self, timeout_s: float) -> list[News]:
         self.seconds += 1 / FRAMES_PER_SYMBOL

@@ -1,6 +1,7 @@
 """`python -m botbox_cli` and the console script."""
 
 import gc
+import os
 import sys
 
 COLLECT_AFTER = 100_000
@@ -11,6 +12,8 @@ a third of a short command's time."""
 def main() -> None:
     """Run the program; it ends the process with the command's exit code."""
     gc.set_threshold(COLLECT_AFTER, 10, 10)
+    # No plugin has a say in what settings are, and to look for one pydantic reads about every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from botbox_cli.cli.app import app
 

@@ -17,6 +17,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -70,9 +71,10 @@ class SystemClock:
 
 
 class _Late:
-    """Stands for an object that is made when it is first used, by whichever thread."""
+    """Stands for an object that is made when it is first used, by whichever thread; what is `known` needs no making."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], **known: Callable[..., Any]) -> None:
+        vars(self).update(known)
         self._make = make
         self._lock = threading.Lock()
         self._made: Any = None
@@ -169,7 +171,9 @@ def wired(settings: Settings, *, moves_money: bool = False) -> Iterator[Wiring]:
         store = open_store(settings)
         stack.callback(store.close)
         if faultpoint is not None:
-            store.database.writing = faultpoint.around_commits(store.database.writing)  # type: ignore[method-assign]
+            database = store.database
+            database.writing = faultpoint.around_commits(database.writing)  # type: ignore[method-assign]
+            database.writes = faultpoint.around_commits(database.writes)  # type: ignore[method-assign]
         yield _wiring(settings, store, access, stack, faultpoint, moves_money=moves_money)
 
 
@@ -247,8 +251,6 @@ def backup(settings: Settings, target: Path, now: datetime) -> Copied:
 
 def restore(settings: Settings, file: Path, clock: Clock, *, force: bool) -> Copied:
     """Put a backup in the place of the database, with new entries halted. Raises Denied, Conflict, StorageError."""
-    from functools import partial
-
     from botbox_cli.services.safekeeping import check_logs, halt_all
     from botbox_cli.storage.restore import restore
 
@@ -345,6 +347,7 @@ def _wiring(
     moves_money: bool,
 ) -> Wiring:
     from botbox_cli.storage.process import current_holder
+    from botbox_cli.storage.series import stored_series
 
     clock: Clock = SystemClock()
     path: Path | None = None
@@ -373,7 +376,7 @@ def _wiring(
     return Wiring(
         settings,
         store,
-        cast("CandleStore", _Late(make_candles)),
+        cast("CandleStore", _Late(make_candles, series=partial(stored_series, store.database))),
         cast("Exchange", _Late(make_exchange)),
         clock,
         venue_of(settings),
@@ -431,7 +434,9 @@ def _bybit(
     stack.callback(session.close)
     asker: s.Session = session if faultpoint is None else faultpoint.around_requests(session)
     is_far = paper is None and faultpoint is None  # numbered steps come one after another
-    return BybitExchange(asker, clock, secrets=asked.secrets, is_far=is_far)
+    exchange = BybitExchange(asker, clock, secrets=asked.secrets, is_far=is_far)
+    stack.callback(exchange.close)
+    return exchange
 
 
 def paper_exchange(

@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 from dotenv.parser import parse_stream
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from botbox_cli import setting_types as types
 from botbox_cli.domain.account import Mode
@@ -24,6 +23,7 @@ from botbox_cli.domain.number import ONE, ZERO
 from botbox_cli.errors import ConfigError
 from botbox_cli.hosts import MODE_HOSTS, MODE_STREAMS, REGION_HOSTS, REGION_STREAMS
 from botbox_cli.setting_types import BASE_URL, TRUE, Market, is_loopback
+from botbox_cli.settings_base import BaseSettings, SettingsConfigDict
 
 ENV_FILE_NAME = ".dev.vars"
 APP_NAME = "botbox"

@@ -17,6 +17,7 @@ from botbox_cli.errors import BotboxError
 if TYPE_CHECKING:
     from botbox_cli.domain.fill import Fill
     from botbox_cli.domain.setup import Setup
+    from botbox_cli.domain.statistics import Statistics
     from botbox_cli.ports import LogEntry
     from botbox_cli.services.trades import OrderView, TradeView
 
@@ -48,6 +49,20 @@ def error_document(error: BotboxError, **where: object) -> Document:
         "hint": error.hint,
         "retryable": error.retryable,
         **where,
+    }
+
+
+def statistics_document(figures: Statistics) -> Document:
+    return {
+        "trades": figures.trades,
+        "wins": figures.wins,
+        "losses": figures.losses,
+        "win_rate": number_or_null(figures.win_rate),
+        "expectancy_r": number_or_null(figures.expectancy_r),
+        "profit_factor": number_or_null(figures.profit_factor),
+        "max_drawdown": plain(figures.max_drawdown),
+        "pnl": plain(figures.pnl),
+        "fees": plain(figures.fees),
     }
 
 
@@ -83,6 +98,7 @@ def trade_document(view: TradeView) -> Document:
         "mode": trade.mode,
         "status": str(trade.status),
         "quantity": plain(position.entered),
+        "held": plain(position.held),
         "entry_price": number_or_null(position.entry_price),
         "exit_price": number_or_null(position.exit_price),
         "stop_loss": plain(trade.stop_loss),

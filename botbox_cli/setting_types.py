@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
-from pydantic_settings import NoDecode
 
 from botbox_cli.domain.account import Mode as AccountMode
 from botbox_cli.domain.candle import INTERVALS
 from botbox_cli.domain.hours import quiet_hours
 from botbox_cli.domain.number import HUNDRED, ONE, ZERO, decimal_of, plain
 from botbox_cli.hosts import REGION_HOSTS
+from botbox_cli.settings_base import NoDecode
 
 # Deliberately narrower than what URL parsers take: no user info, path, query or odd spelling of an address, so that
 # this check and the HTTP client can't read two hosts in one text.

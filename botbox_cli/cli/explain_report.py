@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botbox_cli.cli import html
-from botbox_cli.cli.render import price, trade_line
+from botbox_cli.cli.render import in_words, price, trade_line
 from botbox_cli.documents import (
     Document,
     fill_document,
@@ -144,7 +144,7 @@ def _decision(entry: LogEntry) -> str:
 def _shown_facts(shown: dict[str, Any]) -> Iterator[tuple[str, str]]:
     statistics = shown.get("statistics")
     if statistics:
-        yield "like it", f"{statistics['rule']}, {statistics['kind']}, regime {statistics['regime_band']}"
+        yield "like it", f"{statistics['rule']}, {statistics['kind']}, {in_words(statistics['regime_band'])}"
         for name in ("symbol", "all_symbols"):
             yield name.replace("_", " "), _tally(statistics[name])
     quote = shown.get("quote")

@@ -105,5 +105,5 @@ def parse_word(text: str, words: tuple[str, ...], option: str) -> str:
 def checked_id(number: int, noun: str, lister: str) -> int:
     """Return an id that a database can hold. Raises NotFound for one that no row can have."""
     if not 0 < number <= GREATEST_ID:
-        raise NotFound(f"no {noun} {number}", f"`botbox {lister}` lists them")
+        raise NotFound(f"no {noun} {number}", f"`botbox {lister} --status all` lists them")
     return number

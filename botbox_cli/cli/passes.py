@@ -61,7 +61,7 @@ def record_pass(
     symbols: tuple[str, ...],
     timeframes: tuple[str, ...],
     since: datetime | None,
-    progress: Callable[[Progress], None],
+    progress: Progress,
 ) -> Done:
     """Record once. Raises AlreadyRunning, NotFound, StorageError."""
     from botbox_cli.domain.candle import to_ms

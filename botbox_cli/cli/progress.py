@@ -1,38 +1,36 @@
-"""How far a record pass has come: a bar on a terminal, now and then a line otherwise. On stderr, never in data."""
+"""How far a long command has come: a bar on a terminal, now and then a line otherwise. On stderr, never in data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from botbox_cli.cli.console import Console
 
-if TYPE_CHECKING:
-    from botbox_cli.services.series_fetch import Progress
-
-    Report = Callable[[Progress], None]
+Report = Callable[[int, int], None]
+"""Takes how many are done, and of how many (0: not known yet)."""
 
 _LINES = 4
-"""Lines that a whole pass writes where there is no terminal."""
-_WORTH_A_LINE = 5000
-"""A pass over fewer candles is over before anyone has read a line."""
+"""Lines that the whole writes where there is no terminal."""
 
 
 @contextmanager
-def progress_of(console: Console) -> Iterator[Report]:
-    """Give a function that shows progress while the block runs."""
+def counting(console: Console, noun: str, *, worth_a_line: int) -> Iterator[Report]:
+    """Give a function that shows progress while the block runs.
+
+    Where there is no terminal, fewer than `worth_a_line` of the noun are over before anyone has read a line.
+    """
     if not console.err.isatty():
-        yield _lines(console)
+        yield _lines(console, noun, worth_a_line)
         return
     from rich.console import Console as RichConsole
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     rich = RichConsole(file=console.err, no_color=not console.colour_err, highlight=False)
-    columns = (TextColumn("candles"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(noun), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=rich, transient=True) as bar:
-        task = bar.add_task("record", total=None)
-        yield lambda seen: bar.update(task, completed=seen.candles, total=seen.candles_total or None)
+        task = bar.add_task(noun, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def replaying(console: Console) -> Callable[[int, int], None]:
@@ -47,18 +45,16 @@ def replaying(console: Console) -> Callable[[int, int], None]:
     return tell
 
 
-def _lines(console: Console) -> Report:
+def _lines(console: Console, noun: str, worth_a_line: int) -> Report:
     said = 0
 
-    def report(seen: Progress) -> None:
+    def report(done: int, total: int) -> None:
         nonlocal said
-        if seen.candles_total < _WORTH_A_LINE:
+        if total < worth_a_line:
             return
-        part = seen.candles * _LINES // seen.candles_total
+        part = done * _LINES // total
         if part > said:
             said = part
-            console.say(
-                f"{seen.candles} of {seen.candles_total} candles, {seen.series} of {seen.series_total} series"
-            )
+            console.say(f"{done} of {total} {noun}")
 
     return report

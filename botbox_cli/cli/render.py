@@ -8,6 +8,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 from botbox_cli.cli.console import Column, Console, count
+from botbox_cli.cli.wrapping import wrapped
 from botbox_cli.domain.number import plain
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from botbox_cli.services.trades import OrderView, TradeView
 
 _PRICE_DIGITS = Context(prec=8)
+_QUOTIENT_DIGITS = Context(prec=16)
+"""What a division made has 28 digits: more than anybody measures, and more than exchange and books ever write."""
 _CENT = Decimal("0.01")
 
 
@@ -35,15 +38,27 @@ def price(console: Console, value: Decimal | None) -> str:
     """Return a price or quantity: eight digits for people, all of them for a pipe."""
     if value is None:
         return ""
-    return plain(value if console.width is None else _PRICE_DIGITS.plus(value))
+    return _whole(value) if console.width is None else plain(_PRICE_DIGITS.plus(value))
+
+
+def _whole(value: Decimal) -> str:
+    """Return a number with all its digits; a quotient that never ends with sixteen."""
+    return plain(value if len(value.as_tuple().digits) < 28 else _QUOTIENT_DIGITS.plus(value))
+
+
+def ratio(console: Console, value: Decimal | None, *, sign: bool = False) -> str:
+    """Return a percentage or an R-multiple: two decimals for people, eight digits for a pipe."""
+    if value is None or console.width is not None:
+        return amount(console, value, sign=sign)
+    return plain(_PRICE_DIGITS.plus(value))
 
 
 def amount(console: Console, value: Decimal | None, *, sign: bool = False) -> str:
-    """Return an amount of quote coin, a percentage or an R-multiple: two decimals for people, all for a pipe."""
+    """Return an amount of quote coin: two decimals for people, all for a pipe."""
     if value is None:
         return ""
     if console.width is None:
-        return plain(value)
+        return _whole(value)
     return format(value.quantize(_CENT), "+f" if sign else "f")
 
 
@@ -100,7 +115,7 @@ def setup_card(console: Console, card: Card) -> None:
     """Write what there is to know of a setup before deciding on it."""
     setup = card.setup
     by = "by hand" if setup.source == "manual" else f"{setup.kind} on {setup.timeframe}"
-    console.write(f"Setup {setup.id}: {setup.symbol} {setup.direction}, {by}, {setup.status}")
+    _flow(console, f"Setup {setup.id}: {setup.symbol} {setup.direction}, {by}, {setup.status}")
     facts = [
         ("entry", price(console, setup.entry_price)),
         ("stop", _level(console, setup, setup.stop_loss)),
@@ -117,7 +132,7 @@ def setup_card(console: Console, card: Card) -> None:
         ("reason", setup.reason),
     ]
     if card.quote is not None and card.drift_r is not None:
-        drift = f"{amount(console, card.drift_r, sign=True)} R against the entry"
+        drift = f"{ratio(console, card.drift_r, sign=True)} R against the entry"
         facts.append(("price now", f"{card.quote.bid} / {card.quote.ask}, {drift}"))
     facts += _size_facts(console, card)
     facts += evidence_facts(card)
@@ -135,7 +150,7 @@ def _size_facts(console: Console, card: Card) -> list[tuple[str, str]]:
     s = card.sizing
     if s is None:
         return []
-    risk = f"{amount(console, s.risk)} = {amount(console, s.risk_percent)} % of {amount(console, s.equity)} equity"
+    risk = f"{amount(console, s.risk)} = {ratio(console, s.risk_percent)} % of {amount(console, s.equity)} equity"
     return [
         ("size now", f"{price(console, s.qty)} for {amount(console, s.value)}"),
         ("risk now", f"{risk}, bound by {s.limited_by.replace('_', ' ')}"),
@@ -147,7 +162,7 @@ def evidence_facts(card: Card) -> list[tuple[str, str]]:
     facts = []
     past, changes = card.past, card.changes
     if past is not None:
-        facts.append(("like it", f"{past.rule}, {past.kind}, regime {past.regime_band}"))
+        facts.append(("like it", f"{past.rule}, {past.kind}, {in_words(past.regime_band)}"))
         facts.append((card.setup.symbol, _tally_text(past.symbol)))
         left_out = f" ({past.left_out} more not counted yet)" if past.left_out else ""
         facts.append((f"{past.all_symbols.symbols} symbols", _tally_text(past.all_symbols) + left_out))
@@ -161,6 +176,13 @@ def evidence_facts(card: Card) -> list[tuple[str, str]]:
         close = f"close {changes.close[0]:.8g} to {changes.close[1]:.8g}"
         facts.append(("since then", f"{changes.candles} candles: {close}, {moved}"))
     return facts
+
+
+def in_words(regime_band: str) -> str:
+    """Return what kind of market a band of the regime is."""
+    words = {"calm": "calm market", "trending": "trending market", "between": "neither calm nor trending"}
+    band, _, bound = regime_band.partition(" ")
+    return f"{words.get(band, 'market unknown')} {bound}".rstrip()
 
 
 def _tally_text(tally: Tally) -> str:
@@ -289,8 +311,8 @@ def trades_table(console: Console, views: Sequence[TradeView]) -> None:
             price(console, v.trade.stop_loss),
             price(console, v.trade.take_profit_1),
             amount(console, v.pnl.pnl, sign=True),
-            amount(console, v.pnl.percent, sign=True),
-            amount(console, v.pnl.r_multiple, sign=True),
+            ratio(console, v.pnl.percent, sign=True),
+            ratio(console, v.pnl.r_multiple, sign=True),
             amount(console, v.pnl.fees),
             console.time(v.trade.entry_time),
             console.time(v.trade.exit_time),
@@ -347,7 +369,7 @@ _FILLS = (
 
 def trade_card(console: Console, view: TradeView, fills: Iterable[Fill], log: Iterable[LogEntry]) -> None:
     """Write one trade: where it stands, its orders, fills and history."""
-    console.write(trade_line(view))
+    _flow(console, trade_line(view))
     trade, pnl = view.trade, view.pnl
     _facts(
         console,
@@ -383,7 +405,8 @@ def trade_card(console: Console, view: TradeView, fills: Iterable[Fill], log: It
     _table(console, _FILLS, rows)
     console.write()
     for entry in log:
-        console.write(f"{console.time(entry.at)}  {entry.event}{': ' if entry.detail else ''}{entry.detail}")
+        text = f"{console.time(entry.at)}  {entry.event}{': ' if entry.detail else ''}{entry.detail}"
+        _flow(console, text)
 
 
 def _order_row(console: Console, view: OrderView) -> tuple[str, ...]:
@@ -417,11 +440,30 @@ def _table(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[
         console.table([columns[i] for i in filled], [[row[i] for i in filled] for row in rows])
 
 
+FLOW_IN, FACT_AT = 2, 15
+"""The column at which a text goes on, and a fact's value begins."""
+
+
+def _flow(console: Console, text: str) -> None:
+    """Write a text; on a terminal it goes on below its beginning, a little further in."""
+    if console.width is None:
+        console.write(text)
+        return
+    for number, line in enumerate(wrapped(text, console.width - FLOW_IN, " " * FLOW_IN)):
+        console.write(line if number else line[FLOW_IN:])
+
+
 def _facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
     """Write name and value line by line, leaving out what is empty."""
     for name, value in facts:
-        if value:
-            console.write(f"{name}\t{value}" if console.width is None else f"  {name:<12} {value}")
+        if not value:
+            continue
+        if console.width is None:
+            console.write(f"{name}\t{value}")
+            continue
+        first, *rest = wrapped(value, console.width - FACT_AT, " " * FACT_AT)
+        for line in (f"  {name:<12} {first[FACT_AT:]}", *rest):
+            console.write(line)
 
 
 # -- passes
@@ -554,9 +596,9 @@ def stats_table(console: Console, rows: Iterable[tuple[Account, Statistics]]) ->
             str(s.trades),
             str(s.wins),
             str(s.losses),
-            amount(console, None if s.win_rate is None else s.win_rate * 100),
-            amount(console, s.expectancy_r, sign=True),
-            amount(console, s.profit_factor),
+            ratio(console, None if s.win_rate is None else s.win_rate * 100),
+            ratio(console, s.expectancy_r, sign=True),
+            ratio(console, s.profit_factor),
             amount(console, s.max_drawdown),
             amount(console, s.pnl, sign=True),
             amount(console, s.fees),
@@ -645,7 +687,7 @@ def review_table(console: Console, questions: Iterable[Question]) -> None:
             str(q.trade.trade.id),
             q.trade.trade.symbol,
             console.time(q.trade.trade.exit_time),
-            amount(console, q.trade.pnl.r_multiple, sign=True),
+            ratio(console, q.trade.pnl.r_multiple, sign=True),
             q.text,
         )
         for q in questions

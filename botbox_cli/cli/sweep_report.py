@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -16,39 +15,8 @@ from botbox_cli.documents import Document, iso
 from botbox_cli.domain.candle import from_ms
 from botbox_cli.services.sweep import Figures, Sweep, Tried
 
-Report = Callable[[int, int], None]
-
 _SHADES = " ░▒▓█"
 _PLAIN_SHADES = " .:*#"
-
-
-@contextmanager
-def progress_of(console: Console) -> Iterator[Report]:
-    """Give a function that shows progress on stderr: a bar on a terminal, four lines otherwise."""
-    if not console.err.isatty():
-        yield _lines(console)
-        return
-    from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rich = RichConsole(file=console.err, no_color=not console.colour_err, highlight=False)
-    columns = (TextColumn("combinations"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=rich, transient=True) as bar:
-        task = bar.add_task("sweep", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _lines(console: Console) -> Report:
-    said = 0
-
-    def report(done: int, total: int) -> None:
-        nonlocal said
-        part = done * 4 // total if total else 0
-        if part > said and total > 100:
-            said = part
-            console.say(f"{done} of {total} combinations")
-
-    return report
 
 
 # -- documents

@@ -12,6 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from botbox_cli.cli.wrapping import wrapped
+
 if TYPE_CHECKING:
     from botbox_cli.cli.console import Column
 
@@ -24,7 +26,10 @@ def draw(
     colour: bool,
     is_unicode: bool,
 ) -> str:
-    """Return a table that fits `width`: columns of the highest ranks are left out, none is cut."""
+    """Return a table that fits `width`: columns of the highest ranks are left out, none is cut.
+
+    Where not even those of the lowest rank fit, each row is written as a record of lines.
+    """
     console = RichConsole(
         file=io.StringIO(),
         width=width,
@@ -39,15 +44,28 @@ def draw(
         table = _table([columns[i] for i in shown], [[row[i] for i in shown] for row in rows], is_unicode)
         if Measurement.get(console, unbounded, table).maximum <= width:
             break
+    else:
+        return _records(columns, rows, width)
     left_out = len(columns) - len(shown)
     with console.capture() as capture:
         console.print(table)
         if left_out:
-            console.print(
-                f"{left_out} more column{'' if left_out == 1 else 's'} on a wider terminal, in a pipe and with --json",
-                style="dim",
-            )
+            noun = "column is" if left_out == 1 else "columns are"
+            console.print(f"{left_out} more {noun} in a pipe and with --json", style="dim")
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _records(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> str:
+    """Return rows for where there is no room for a table: the first column, and below it whatever the others have."""
+    lines = []
+    for first, *rest in rows:
+        facts = [
+            f"{column.label or column.name.replace('_', ' ')} {text}"
+            for column, text in zip(columns[1:], rest, strict=True)
+            if text
+        ]
+        lines += [first, *wrapped(", ".join(facts), width - 2, "  ")]
+    return "\n".join(lines) + "\n"
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]], is_unicode: bool) -> Table:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botbox_cli.domain.candle import Interval, to_ms
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import OrderReport, ReportStatus, parse_order_link_id
-from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable
+from botbox_cli.errors import BotboxError, ConfigError, ExchangeRejected, ExchangeUnavailable
 from botbox_cli.exchange import codes, wire
+from botbox_cli.exchange.beside import Beside
 from botbox_cli.exchange.codes import Request
 from botbox_cli.ports import Look, OrderRequest, Outlook
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
     from botbox_cli.domain.account import Balance, KeyInfo
     from botbox_cli.domain.fill import Fill
     from botbox_cli.domain.instrument import Instrument, Quote
@@ -34,7 +33,8 @@ Ask = Callable[..., Any]
 Params = Mapping[str, Any]
 Page = tuple[list[wire.Row], str]
 
-READ_TRIES = 3
+READ_PAUSES_S = (0.2, 0.4)
+"""How long to wait before each further try."""
 READ_BUDGET_S = 6.0
 """No further try starts later than this after the first: with the timeouts, a read ends within some 12 s."""
 RETRY_AFTER_S_MAX = 3.0
@@ -91,6 +91,7 @@ class BybitExchange:
         self._clock = clock
         self._secrets = tuple(secrets)
         self._is_far = is_far
+        self._beside = Beside()
         self._left_s: Callable[[], float] = lambda: inf
 
     def within(self, left_s: Callable[[], float]) -> BybitExchange:
@@ -100,6 +101,10 @@ class BybitExchange:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def close(self) -> None:
+        """End the threads that asked beside the caller."""
+        self._beside.close()
 
     # -- market data
 
@@ -148,13 +153,10 @@ class BybitExchange:
     def outlook(self, symbol: str) -> Outlook:
         if not self._is_far:
             return _outlook(symbol, self.instruments(symbol), self.quotes([symbol]), self.wallet())
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(2) as pool:
-            instruments = pool.submit(self.instruments, symbol)
-            quotes = pool.submit(self.quotes, [symbol])
-            wallet = self.wallet()
-        return _outlook(symbol, instruments.result(), quotes.result(), wallet)
+        instruments = self._beside.start(lambda: self.instruments(symbol))
+        quotes = self._beside.start(lambda: self.quotes([symbol]))
+        wallet = self.wallet()
+        return _outlook(symbol, instruments(), quotes(), wallet)
 
     def fee_rate(self, symbol: str) -> Decimal:
         """Return the taker fee as a fraction; the usual one where the exchange does not offer the question."""
@@ -220,7 +222,7 @@ class BybitExchange:
 
     # -- orders and executions
 
-    def look_up(self, symbol: str, order_link_id: str, *, since: datetime) -> Look:
+    def look_up(self, symbol: str, order_link_id: str, *, since: datetime, with_fills: bool = False) -> Look:
         """Look for one order: realtime, then history, then executions (from `since` on).
 
         `Look.at` is the earliest of several clocks: the exchange's, as each answer tells it, and ours before we asked
@@ -235,13 +237,24 @@ class BybitExchange:
             told.append(wire.time_of(body) or now)
             return wire.page_of(body)
 
+        # A row that has filled is followed by the question for its fills: they are asked for side by side.
+        fills = (
+            self._beside.start(lambda: self._newest_fills(mine, since))
+            if with_fills and self._is_far
+            else None
+        )
         report = self._order(self._session.get_open_orders, mine, {}, seen)
-        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
-            report = report or self._order(self._session.get_order_history, mine, span, seen)
+        if report is None:
+            for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
+                report = report or self._order(self._session.get_order_history, mine, span, seen)
         if report is None:
             rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
             report = self._parsed(rows, wire.report_of_fills)
-        return Look(report, min([now, *told]))
+        return Look(report, min([now, *told]), _seen(fills, report))
+
+    def _newest_fills(self, mine: Params, since: datetime) -> list[Fill]:
+        """Return the fills on the first page of an order's executions."""
+        return self._parsed(self._executions(since - CLOCK_MARGIN, mine, lambda _: True), wire.fills)
 
     def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:
         params = {"category": "spot", "limit": ORDERS_LIMIT}
@@ -324,37 +337,17 @@ class BybitExchange:
     def _read(self, ask: Callable[[], Any], parse: Callable[[Any], T]) -> T:
         """Return the parsed answer to a question, asked again within bounds while the exchange is not reachable."""
         started = self._clock.now()
-        try:
-            return self._parsed(self._ask(ask, Request.READ), parse)
-        except ExchangeUnavailable as e:
-            return self._read_again(ask, parse, started, e)
-
-    def _read_again(
-        self, ask: Callable[[], Any], parse: Callable[[Any], T], started: datetime, first: ExchangeUnavailable
-    ) -> T:
-        """Go on after a first try that failed. (Apart, because most reads need nothing of this.)"""
-        from tenacity import Retrying, retry_if_exception
-
-        failed = [first]
-
-        def is_enough(state: RetryCallState) -> bool:
-            elapsed_s = (self._clock.now() - started).total_seconds()
-            is_late = elapsed_s >= READ_BUDGET_S or self._left_s() <= ANSWER_S_MIN
-            return is_late or state.attempt_number >= READ_TRIES
-
-        def attempt() -> T:
-            if failed:
-                raise failed.pop()
-            return self._parsed(self._ask(ask, Request.READ), parse)
-
-        tries = Retrying(
-            retry=retry_if_exception(_is_worth_repeating),
-            stop=is_enough,
-            wait=_pause_s,
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        return tries(attempt)
+        for pause_s in READ_PAUSES_S:
+            try:
+                return self._parsed(self._ask(ask, Request.READ), parse)
+            except ExchangeUnavailable as e:
+                asked_s = e.retry_after_s or 0.0
+                elapsed_s = (self._clock.now() - started).total_seconds()
+                is_late = elapsed_s >= READ_BUDGET_S or self._left_s() <= ANSWER_S_MIN
+                if is_late or asked_s > RETRY_AFTER_S_MAX:
+                    raise
+            self._clock.sleep(max(asked_s, pause_s))
+        return self._parsed(self._ask(ask, Request.READ), parse)
 
     def _ask(self, send: Callable[[], Any], request: Request) -> Any:
         """Send one request, once."""
@@ -369,6 +362,16 @@ class BybitExchange:
             return parse(body)
         except wire.WireError as e:
             raise codes.malformed(codes.scrub(str(e), self._secrets), request) from e
+
+
+def _seen(fills: Callable[[], list[Fill]] | None, report: OrderReport | None) -> tuple[Fill, ...]:
+    """Return the fills that were asked for beside a row that has filled; none if that failed: it is asked again."""
+    if fills is None or report is None or not report.filled_qty:
+        return ()
+    try:
+        return tuple(fills())
+    except BotboxError:
+        return ()
 
 
 def _outlook(
@@ -425,14 +428,3 @@ def _spans_forward(since: datetime, now: datetime) -> Iterator[Params]:
         # Never into the exchange's future, which it would refuse.
         start += WINDOW - 2 * CLOCK_MARGIN
     yield {"startTime": to_ms(start)}
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, ExchangeUnavailable) and (error.retry_after_s or 0) <= RETRY_AFTER_S_MAX
-
-
-def _pause_s(state: RetryCallState) -> float:
-    """Return 0.2 s, then 0.4 s, or what the exchange asked for if that is longer."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_s if isinstance(error, ExchangeUnavailable) else None
-    return max(asked or 0.0, 0.1 * 2.0**state.attempt_number)

@@ -225,7 +225,8 @@ class Channel:
             self._subscribe()
 
     def _authorised(self, answer: Answer) -> None:
-        self._awaited.pop(AUTH, None)
+        if self._awaited.pop(AUTH, None) is None:
+            return  # Nobody asked.
         if not answer.is_ok:
             raise _Broken(f"the key was refused: {answer.text or 'no reason given'}")
         self._subscribe()

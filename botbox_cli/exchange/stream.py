@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Protocol
 
 from botbox_cli.exchange.channel import Channel, Timing
@@ -39,6 +40,9 @@ class SocketStream:
         candles = [f"kline.{interval.code}.{symbol}" for symbol in symbols for interval in intervals]
         if symbols:
             self._public.follow(prices + candles)
+
+    def put_first(self, symbols: AbstractSet[str]) -> None:
+        self._inbox.put_first(symbols)
 
     def news(self, timeout_s: float) -> list[News]:
         return self._inbox.take(timeout_s)

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from botbox_cli.exchange.inflow import pumped
 from botbox_cli.exchange.session import is_loopback, silence
 
 TEAR_PACE_S = 0.05
@@ -149,6 +150,7 @@ def _wire_class() -> Any:
                 if is_loopback(self._target.url):
                     options["http_no_proxy"] = ["*"]  # No proxy of the environment stands between.
                 app.run_forever = partial(app.run_forever, **options)
+                app.create_dispatcher = partial(pumped, app, app.create_dispatcher)
                 self._app = app
 
             def is_connected(self) -> bool:

@@ -533,8 +533,11 @@ def _side(row: Row) -> Side:
 
 def _time(stamp: Any) -> datetime:
     """Return the time of a millisecond stamp, a string or an int."""
-    is_usual = type(stamp) is str and len(stamp) == 13 and stamp.isascii() and stamp.isdigit()
-    return _from_ms(int(stamp) if is_usual else int(_number(stamp, "a time")))
+    if type(stamp) is int or (
+        type(stamp) is str and len(stamp) == 13 and stamp.isascii() and stamp.isdigit()
+    ):
+        return _from_ms(int(stamp))
+    return _from_ms(int(_number(stamp, "a time")))
 
 
 def _from_ms(ms: int) -> datetime:

@@ -16,7 +16,7 @@ from botbox_cli.ports import Channel, Message
 
 NAME = "botbox"
 TELL_S = 15.0
-"""An answer that is dripped has no timeout: for so long a channel may hold up the others."""
+"""An answer that is dripped has no timeout of its own."""
 
 
 class AppriseChannel:
@@ -30,18 +30,26 @@ class AppriseChannel:
 
     def tell(self, message: Message) -> None:
         """Send a message. Raises NotTold when it is not taken for whatever reason, or not within 15 s."""
-        told: list[bool] = []
+        outcome: list[bool | Exception] = []
         if self._sending is None or not self._sending.is_alive():
             self._sending = threading.Thread(
-                target=lambda: told.append(self._is_taken(message)), name="channel", daemon=True
+                target=self._send, args=(message, outcome), name="channel", daemon=True
             )
             self._sending.start()
             self._sending.join(TELL_S)
-        if told != [True]:
-            raise NotTold(
-                f"{self._what} of BOTBOX_NOTIFY did not take the message {message.title!r}",
-                "it is tried again later; check the address with `apprise -vv`",
-            )
+        if outcome == [True]:
+            return
+        bugs = [f" ({type(each).__name__} in Apprise)" for each in outcome if isinstance(each, Exception)]
+        raise NotTold(
+            f"{self._what} of BOTBOX_NOTIFY did not take the message {message.title!r}{''.join(bugs)}",
+            "it is tried again later; check the address with `apprise -vv`",
+        )
+
+    def _send(self, message: Message, outcome: list[bool | Exception]) -> None:
+        try:
+            outcome.append(self._is_taken(message))
+        except Exception as e:  # noqa: BLE001  # A plugin may raise anything; it is told where it is waited for.
+            outcome.append(e)
 
     def _is_taken(self, message: Message) -> bool:
         from apprise import Apprise, NotifyType

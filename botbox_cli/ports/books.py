@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from botbox_cli.domain.account import Halt
 from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.order import Order, OrderStatus
 from botbox_cli.domain.setup import Setup, SetupStatus
 from botbox_cli.domain.trade import Trade, TradeStatus
@@ -117,6 +118,10 @@ class Books(Protocol):
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
         """Give the lease of what this very transaction created to its maker, so that nobody else comes first."""
+        ...
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Return the rules of a pair on the account's venue, as `Store.instrument`."""
         ...
 
     # -- orders and fills

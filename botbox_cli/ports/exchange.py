@@ -24,10 +24,14 @@ from botbox_cli.ports.candles import CandleBatch
 @dataclass(frozen=True, slots=True)
 class Look:
     """One answer to "what of this order?": `report` is None when it is found nowhere; `at` is the exchange's clock
-    before the first of the look-ups was answered, so that nothing older than `at` can have been overlooked."""
+    before the first of the look-ups was answered, so that nothing older than `at` can have been overlooked.
+
+    `fills`: executions of the order that were seen at the same time, where they were; not always all that it has.
+    """
 
     report: OrderReport | None
     at: datetime
+    fills: tuple[Fill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,11 @@ class Exchange(Protocol):
         """Ask once for a cancel; look the order up afterwards. OrderGone: nothing there to cancel."""
         ...
 
-    def look_up(self, symbol: str, order_link_id: str, *, since: datetime) -> Look:
-        """Look for one order: realtime, then history, then executions (from `since` on)."""
+    def look_up(self, symbol: str, order_link_id: str, *, since: datetime, with_fills: bool = False) -> Look:
+        """Look for one order: realtime, then history, then executions (from `since` on).
+
+        `with_fills`: its executions are wanted, too, and asked for at the same time where the way is long.
+        """
         ...
 
     def open_orders(self, *, until: Collection[str] = ()) -> list[OrderReport]:

@@ -31,8 +31,11 @@ class Store(Instruments, Protocol):
         """A read transaction."""
         ...
 
-    def write(self, account: Account) -> AbstractContextManager[Books]:
-        """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
+    def write(self, account: Account, *, durable: bool = True) -> AbstractContextManager[Books]:
+        """A write transaction, serialised per account; commits on leaving, rolls back on an exception.
+
+        Without `durable` everyone sees it at once, but until the next durable one a loss of power may undo it whole.
+        """
         ...
 
     # -- accounts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -60,6 +61,10 @@ class Stream(Protocol):
 
     def follow(self, symbols: Sequence[str], intervals: Sequence[Interval]) -> None:
         """Subscribe to prices of these symbols and candles of these series, beside what is followed already."""
+        ...
+
+    def put_first(self, symbols: AbstractSet[str]) -> None:
+        """Tell prices of these symbols at once; those of others may wait for a moment. At first all are of these."""
         ...
 
     def news(self, timeout_s: float) -> list[News]:

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.instrument import Quote
-from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.domain.trade import STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
 from botbox_cli.errors import (
@@ -19,9 +18,9 @@ from botbox_cli.errors import (
     StopMissing,
     StopPassed,
 )
-from botbox_cli.services.book import TradeBook, instrument_of
+from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
-from botbox_cli.services.leave import exit_in_doubt, finish, leave, leave_without_stop
+from botbox_cli.services.leave import carry_out, decide, exit_in_doubt, finish, leave, leave_without_stop
 from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
@@ -45,6 +44,7 @@ from botbox_cli.services.settle import (
     mark_forgotten,
     take_report,
 )
+from botbox_cli.services.target import has_way_out, is_at_target, is_tp1_sold, share_to_keep
 
 IN_DOUBT_LIMIT_S = 9.0
 
@@ -93,17 +93,51 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         price = _price(work, book.trade, snapshot)
     except (NotFound, ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
         raise graver(work, e) from e
-    if not book.ways_out and _is_sold_by_hand(work, snapshot):
-        return _outcome(before, work.read(), price, notes)
-    book = work.read()
+    if not book.ways_out:
+        if _is_sold_by_hand(work, snapshot):
+            return _outcome(before, work.read(), price, notes)
+        book = work.read()
     try:
         if book.trade.status is TradeStatus.CLOSING:
             _resume_leaving(work, book, price)
         else:
-            notes += _keep(work, price, snapshot, act=act)
+            notes += _keep(work, book, price, snapshot, act=act)
     except StopPassed:
         leave(work, STOP_LOSS_HIT, price)
     return _outcome(before, work.read(), price, notes)
+
+
+def leave_at_target(work: Work, snapshot: Snapshot) -> Attended | None:
+    """Leave a trade that is as the snapshot shows it, at a price that has reached its target; else None.
+
+    It is leased, judged, and decided about in one transaction, for which the first request waits. That need not be on
+    the disk: after a loss of power the target is judged anew, and the request only takes back our own stop, which the
+    next pass would put back. What sells is on the disk before it is sent, and this with it.
+
+    Raises: as `attend`, and Conflict if the trade is in other hands.
+    """
+    with work.write(durable=False) as books:
+        before = read_trade(books, work.trade_id)
+        price = _price_to_leave_at(before, snapshot)
+        if price is None:
+            return None
+        instrument = books.instrument(before.trade.symbol)
+        if instrument is None or not has_way_out(before, instrument, price):
+            return None
+        keep = share_to_keep(work.desk.policy, before, instrument, price)
+        stops = decide(work, books, before, TAKE_PROFIT_HIT, price, keep)
+    carry_out(work, stops, TAKE_PROFIT_HIT, price, keep)
+    return _outcome(before, work.read(), price, [])
+
+
+def _price_to_leave_at(book: TradeBook, snapshot: Snapshot) -> Decimal | None:
+    """Return the price if it has reached the target of a trade that has its stop, and nothing to be settled."""
+    trade, quote = book.trade, snapshot.quotes.get(book.trade.symbol)
+    if trade.status is not TradeStatus.OPEN or quote is None or not is_at_target(trade, quote.last):
+        return None
+    is_calm = all(_is_as_shown(book, order, snapshot) for order in book.open_orders)
+    has_fired = any(book.filled(stop) for stop in book.of_role(Role.STOP))
+    return quote.last if is_calm and book.ways_out and not has_fired else None
 
 
 def entry_in_doubt(book: TradeBook) -> OutcomeUnknown:
@@ -194,16 +228,19 @@ def _price(work: Work, trade: Trade, snapshot: Snapshot) -> Decimal:
 # -- keeping
 
 
-def _keep(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
+def _keep(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
     """Leave at a fired stop or a target, else see that the stop is there; return what the person should hear."""
-    book = work.read()
     trade = book.trade
     stops = book.of_role(Role.STOP)
     if any(book.filled(o) for o in stops if o.is_open):
         _let_stop_finish(work, price)
     elif any(book.filled(o) for o in stops):
         leave(work, STOP_LOSS_HIT, price)
-    elif act and is_at_target(trade, price) and _has_way_out(work, book, price):
+    elif (
+        act
+        and is_at_target(trade, price)
+        and has_way_out(book, instrument_of(work.desk, trade.symbol), price)
+    ):
         _take_profit(work, book, price)
     else:
         return _keep_stop(work, book, price, snapshot, act=act)
@@ -278,9 +315,10 @@ def _what_stop_can_cover(
 
 def _keep_on(work: Work, price: Decimal, snapshot: Snapshot, *, act: bool) -> list[str]:
     """Look after a trade whose stop has just gone, unless it went because it was the exit."""
-    if work.read().trade.status is not TradeStatus.OPEN:
+    book = work.read()
+    if book.trade.status is not TradeStatus.OPEN:
         return []
-    return _keep(work, price, Snapshot(quotes=snapshot.quotes), act=act)
+    return _keep(work, book, price, Snapshot(quotes=snapshot.quotes), act=act)
 
 
 def _is_passed_over(work: Work, stop: Order) -> bool:
@@ -318,52 +356,9 @@ def _give_up_dust(work: Work) -> None:
 # -- leaving
 
 
-def target_of(trade: Trade) -> Decimal:
-    """Return the price at which the trade is left next: TP1, then TP2 for what is kept."""
-    if trade.tp1_done and trade.take_profit_2 is not None:
-        return trade.take_profit_2
-    return trade.take_profit_1
-
-
-def is_at_target(trade: Trade, price: Decimal) -> bool:
-    """Tell whether `price` has reached the trade's next target."""
-    return (price - target_of(trade)) * trade.direction.sign >= 0
-
-
-def _has_way_out(work: Work, book: TradeBook, price: Decimal) -> bool:
-    instrument = instrument_of(work.desk, book.trade.symbol)
-    return instrument.is_sellable(wanted_stop_qty(book, instrument), price)
-
-
 def _take_profit(work: Work, book: TradeBook, price: Decimal) -> None:
-    leave(work, TAKE_PROFIT_HIT, price, keep=_share_to_keep(work, book, price))
-
-
-def _share_to_keep(work: Work, book: TradeBook, price: Decimal) -> Decimal:
-    """Return what stays for TP2 after TP1: zero when there is no TP2, or when a part could not be sold on its own."""
-    trade, policy = book.trade, work.desk.policy
-    if trade.tp1_done or trade.take_profit_2 is None or policy.tp1_fraction >= 1:
-        return ZERO
-    instrument = instrument_of(work.desk, trade.symbol)
-    keep = _meant_for_tp2(work, book)
-    share = wanted_stop_qty(book, instrument) - keep
-    worst = min(price, trade.initial_stop)
-    if instrument.is_sellable(keep, worst) and instrument.is_sellable(share, price):
-        return keep
-    return ZERO
-
-
-def _meant_for_tp2(work: Work, book: TradeBook) -> Decimal:
     instrument = instrument_of(work.desk, book.trade.symbol)
-    whole = instrument.floor_qty(book.position.held + book.position.exited)
-    return whole - instrument.floor_qty(whole * work.desk.policy.tp1_fraction)
-
-
-def _is_tp1_sold(work: Work, book: TradeBook) -> bool:
-    """Tell whether all of the share for TP1 has been sold; an exit that filled may have been a part of it."""
-    instrument = instrument_of(work.desk, book.trade.symbol)
-    has_exited = any(book.filled(o) for o in book.of_role(Role.EXIT))
-    return has_exited and wanted_stop_qty(book, instrument) <= _meant_for_tp2(work, book)
+    leave(work, TAKE_PROFIT_HIT, price, keep=share_to_keep(work.desk.policy, book, instrument, price))
 
 
 def _resume_leaving(work: Work, book: TradeBook, price: Decimal) -> None:
@@ -373,7 +368,8 @@ def _resume_leaving(work: Work, book: TradeBook, price: Decimal) -> None:
         raise exit_in_doubt(work, in_doubt)
     trade = book.trade
     is_partial = trade.close_reason == ""
-    if is_partial and not book.ways_out and _is_tp1_sold(work, book):
+    instrument = instrument_of(work.desk, trade.symbol)
+    if is_partial and not book.ways_out and is_tp1_sold(work.desk.policy, book, instrument):
         finish(work, price, took_profit=True)
     elif (is_partial or trade.close_reason == TAKE_PROFIT_HIT) and not is_at_target(trade, price):
         clear_stops(work)

@@ -131,14 +131,13 @@ def fill_facts(fill: Fill) -> dict[str, str]:
     }
 
 
-def project(books: Books, trade_id: int, instrument: Instrument, at: datetime) -> Trade:
+def project(books: Books, trade_id: int, instrument: Instrument, at: datetime) -> None:
     """Move a trade's status to what its orders and fills say, in the transaction that changed them."""
     book = read_trade(books, trade_id)
     _project_orders(books, book, at)
-    _project_entry(books, book, at)
-    book = read_trade(books, trade_id)
+    if _project_entry(books, book, at):
+        book = read_trade(books, trade_id)
     _project_exit(books, book, instrument, at)
-    return books.trade(trade_id)
 
 
 def _project_orders(books: Books, book: TradeBook, at: datetime) -> None:
@@ -157,7 +156,8 @@ def _project_orders(books: Books, book: TradeBook, at: datetime) -> None:
             )
 
 
-def _project_entry(books: Books, book: TradeBook, at: datetime) -> None:
+def _project_entry(books: Books, book: TradeBook, at: datetime) -> bool:
+    """Open a trade whose entry has filled, give up one whose entry is over; tell whether either was due."""
     trade, entered = book.trade, book.position.entered
     if trade.status in (TradeStatus.OPENING, TradeStatus.FAILED) and entered > 0:
         first = min(f.executed_at for f in book.fills)
@@ -168,10 +168,13 @@ def _project_entry(books: Books, book: TradeBook, at: datetime) -> None:
         if setup.status is not SetupStatus.TRIGGERED:
             books.move_setup(setup.id, [setup.status], SetupStatus.TRIGGERED)
         books.log(LogEntry(at, "opened", f"entry filled {entered} {trade.base_coin}", trade_id=trade.id))
-    elif trade.status is TradeStatus.OPENING and not book.open_orders:
+        return True
+    if trade.status is TradeStatus.OPENING and not book.open_orders:
         reason = book.orders[-1].reason if book.orders else "no order was made"
         books.move_trade(trade.id, [trade.status], TradeStatus.FAILED, exit_time=at, detail=reason)
         books.log(LogEntry(at, "failed", reason, trade_id=trade.id))
+        return True
+    return False
 
 
 def _project_exit(books: Books, book: TradeBook, instrument: Instrument, at: datetime) -> None:

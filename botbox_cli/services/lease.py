@@ -14,6 +14,8 @@ from botbox_cli.services.book import TradeBook, read_trade
 from botbox_cli.services.desk import Desk
 
 LEASE_TTL_S = 15.0
+FRESH = timedelta(seconds=1)
+"""A lease renewed so recently is not written again: whoever else takes it would have to be 14 s ahead of this clock."""
 COMMAND_BUDGET_S = 26.0
 """Waiting inside one command ends here, so that with its last request it stays within the contract's 30 s."""
 
@@ -47,17 +49,23 @@ def hurried(desk: Desk, budget: Budget) -> Desk:
     return replace(desk, exchange=desk.exchange.within(budget.left_s))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
     """A hand on one trade. Every step renews the lease first, so that a process which lost it stops before it acts."""
 
     desk: Desk
     trade_id: int
     budget: Budget
+    _renewed_at: datetime | None = None
 
     def renew(self) -> datetime:
-        """Renew the lease and return the time of it. Raises Conflict when another process has taken the trade."""
+        """Renew the lease unless that was just done, and return the time.
+
+        Raises Conflict when another process has taken the trade.
+        """
         now = self.desk.clock.now()
+        if self._is_fresh(now):
+            return now
         other = self.desk.store.take_lease(lease_name(self.trade_id), self.desk.holder, now, LEASE_TTL_S)
         if other is not None:
             raise Conflict(
@@ -65,7 +73,31 @@ class Work:
                 f"wait a few seconds, then look at `botbox trade {self.trade_id}`",
                 code="busy",
             )
+        self._renewed_at = now
         return now
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the lease was taken, and not given back."""
+        return self._renewed_at is not None
+
+    def _is_fresh(self, now: datetime) -> bool:
+        return self._renewed_at is not None and timedelta(0) <= now - self._renewed_at < FRESH
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Books]:
+        """A write transaction in which the lease is taken or renewed, too, unless that was just done.
+
+        Raises Conflict when another process has it, or had it and is dead, which only `renew` finds out.
+        """
+        now = self.desk.clock.now()
+        is_fresh = self._is_fresh(now)
+        with self.desk.store.write(self.desk.account, durable=durable) as books:
+            if not is_fresh:
+                books.grant_lease(lease_name(self.trade_id), self.desk.holder, now, LEASE_TTL_S)
+            yield books
+        if not is_fresh:
+            self._renewed_at = now
 
     def read(self) -> TradeBook:
         with self.desk.store.read(self.desk.account) as books:
@@ -77,6 +109,7 @@ class Work:
 
     def release(self) -> None:
         """Give the trade back."""
+        self._renewed_at = None
         self.desk.store.free_lease(lease_name(self.trade_id), self.desk.holder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from botbox_cli.errors import (
     StopMissing,
     StopTooSmall,
 )
+from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leftovers import give_up
@@ -54,30 +56,46 @@ def leave(work: Work, reason: str, price: Decimal, *, keep: Decimal = Decimal(0)
     With `keep` above zero the trade stays: TP1 was taken, the rest is protected at break-even. `price` is the newest
     price, to judge whether what is left can be sold at all.
 
+    Raises: as `carry_out`.
+    """
+    refuse_without_time(work)
+    with work.write() as books:
+        stops = decide(work, books, read_trade(books, work.trade_id), reason, price, keep)
+    carry_out(work, stops, reason, price, keep)
+
+
+def decide(
+    work: Work, books: Books, book: TradeBook, reason: str, price: Decimal, keep: Decimal
+) -> list[Order]:
+    """Save that the trade is left and that its stops are cancelled, before anything is sent; return those stops."""
+    now = work.desk.clock.now()
+    stops = [
+        stop if stop.status is OrderStatus.INTENDED else note_cancel(work, books, stop, now)
+        for stop in book.ways_out
+        if stop.role is Role.STOP
+    ]
+    books.move_trade(
+        work.trade_id,
+        [TradeStatus.OPEN, TradeStatus.CLOSING],
+        TradeStatus.CLOSING,
+        close_reason="" if keep else reason,
+    )
+    work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""), price=plain(price))
+    return stops
+
+
+def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, keep: Decimal) -> None:
+    """Do what `decide` has saved, with the stops that it returned.
+
     Raises:
         ExchangeRejected, ExchangeUnavailable, ConfigError: Nothing (more) was sold; the stop is back.
         OutcomeUnknown: An exit or a cancel is in doubt; the next pass settles it.
         StopMissing: Nothing was sold and the stop could not be put back.
         Conflict: Another process has taken the trade.
     """
-    desk = work.desk
     is_all_left = True
-    refuse_without_time(work)
-    now = work.renew()
-    with desk.store.write(desk.account) as books:
-        # One commit for both decisions: the first request waits for it.
-        for stop in read_trade(books, work.trade_id).ways_out:
-            if stop.role is Role.STOP and stop.status is not OrderStatus.INTENDED:
-                note_cancel(work, books, stop, now)
-        books.move_trade(
-            work.trade_id,
-            [TradeStatus.OPEN, TradeStatus.CLOSING],
-            TradeStatus.CLOSING,
-            close_reason="" if keep else reason,
-        )
-        work.log(books, "closing", reason + (f", keeping {keep}" if keep else ""), price=plain(price))
     try:
-        if clear_stops(work) or not _is_sold_by_hand(work):
+        if clear_stops(work, stops) or not _is_sold_by_hand(work):
             is_all_left = _sell_down(work, price, keep)
     except Conflict:
         raise  # another process has the trade now: whatever is to be put back is its to put back

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,14 +11,17 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order
 from botbox_cli.domain.trade import Trade
 from botbox_cli.errors import BotboxError, ConfigError, Conflict, ExchangeRejected, ExchangeUnavailable
-from botbox_cli.services.attend import Attended, Snapshot, attend
+from botbox_cli.services.attend import Attended, Snapshot, attend, leave_at_target
 from botbox_cli.services.book import TradeBook
+from botbox_cli.services.claims import Claims
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_new_fills, trades_with_fills, value_fees
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.leave import LEAVE_NEEDS_S
 from botbox_cli.services.leftovers import can_be_sold, leftovers, take_up
 from botbox_cli.services.unsettled import is_unsettled
+
+GIVEN_UP = "its price is being acted on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,20 @@ class MonitorResult:
     snapshot: Snapshot = field(default_factory=Snapshot)
 
 
-def monitor(desk: Desk) -> MonitorResult:
-    """Look after every living trade once. One trade's failure does not stop the others."""
+def monitor(desk: Desk, claims: Claims | None = None) -> MonitorResult:
+    """Look after every living trade once. One trade's failure does not stop the others.
+
+    What waits for its turn lies in `claims`; what is given up there is told as busy.
+    """
     budget = Budget(desk.clock)
     desk = hurried(desk, budget)
-    result = _look_after(desk, budget)
+    result = _look_after(desk, budget, claims or Claims())
     _sell_leftovers(desk, budget, result)
     value_fees(desk)
     return result
 
 
-def _look_after(desk: Desk, budget: Budget) -> MonitorResult:
+def _look_after(desk: Desk, budget: Budget, claims: Claims) -> MonitorResult:
     result = MonitorResult()
     living, ended = trades_with_fills(desk)
     if not living and ended:
@@ -77,6 +83,8 @@ def _look_after(desk: Desk, budget: Budget) -> MonitorResult:
     with ExitStack() as stack:
         works = [w for t in reversed(living) if (w := _take(stack, desk, t, budget, result)) is not None]
         orders = _open_orders(desk, [t for t, _ in works])
+        claims.put({trade.id: work for trade, work in works})
+        stack.callback(claims.put, {})
         try:
             snapshot = _snapshot(desk, [t for t, _ in works], ended, orders, result)
         except BotboxError as e:
@@ -88,7 +96,10 @@ def _look_after(desk: Desk, budget: Budget) -> MonitorResult:
         works.sort(key=lambda taken: taken[0].id not in urgent)
         for number, (trade, work) in enumerate(works, 1):
             budget.keep_for(max(0, len(urgent) - number))
-            _attend(work, trade, snapshot, result)
+            if claims.begin(trade.id):
+                _attend(work, trade, snapshot, result)
+            else:
+                result.trades.append(TradeAction(trade.id, trade.symbol, None, "busy", GIVEN_UP))
     return result
 
 
@@ -99,17 +110,27 @@ def _is_urgent(trade: Trade, open_orders: list[Order], snapshot: Snapshot) -> bo
 
 
 def attend_trade(desk: Desk, trade: Trade, snapshot: Snapshot, *, budget_s: float) -> MonitorResult:
-    """Look after one living trade as a pass does, at prices and orders that are known already.
+    """Look after one living trade as a pass does, at prices and orders that are known already; at once at its target.
 
     A snapshot may be old: whether a stop is still there is told by its cancel, never by the list that shows it.
     """
     result = MonitorResult(snapshot=snapshot)
-    with ExitStack() as stack:
-        budget = Budget(desk.clock, budget_s)
-        taken = _take(stack, hurried(desk, budget), trade, budget, result)
-        if taken is not None:
-            _attend(taken[1], trade, snapshot, result)
+    budget = Budget(desk.clock, budget_s)
+    _attend(Work(hurried(desk, budget), trade.id, budget), trade, snapshot, result, _at_once_or_in_full)
     return result
+
+
+def _at_once_or_in_full(work: Work, snapshot: Snapshot) -> Attended:
+    try:
+        done = leave_at_target(work, snapshot)
+    except Conflict:
+        if work.is_held:
+            raise
+        done = None
+    if done is not None:
+        return done
+    work.renew()
+    return attend(work, snapshot)
 
 
 def _take(
@@ -122,11 +143,17 @@ def _take(
         return None
 
 
-def _attend(work: Work, trade: Trade, snapshot: Snapshot, result: MonitorResult) -> None:
+def _attend(
+    work: Work,
+    trade: Trade,
+    snapshot: Snapshot,
+    result: MonitorResult,
+    look: Callable[[Work, Snapshot], Attended] = attend,
+) -> None:
     result.checked += 1
     try:
         with _released(work):
-            done = attend(work, snapshot)
+            done = look(work, snapshot)
     except Conflict as e:
         done = Attended("busy", e.message)
     except BotboxError as e:

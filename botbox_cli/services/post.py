@@ -1,14 +1,15 @@
-"""The post: each channel follows the log at its own pace, so that one that fails holds up no other."""
+"""The post: each channel follows the log at its own pace, so that one that fails or drips holds up no other."""
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from botbox_cli.domain.hours import QuietHours
-from botbox_cli.errors import NotTold
+from botbox_cli.errors import BotboxError, NotTold
 from botbox_cli.ports import Channel, LogEntry, Message
 from botbox_cli.services.alarms import Pass, raise_alarms
 from botbox_cli.services.desk import Desk
@@ -57,9 +58,31 @@ class Post:
         if desk.store.take_lease(name, desk.holder, desk.clock.now(), LEASE_TTL_S) is not None:
             return []
         try:
-            return [e for channel in self.channels if (e := self._serve(channel)) is not None]
+            return self._serve_all()
         finally:
             desk.store.free_lease(name, desk.holder)
+
+    def _serve_all(self) -> list[NotTold]:
+        """Serve the channels side by side: one that takes its time holds up no other. Raises StorageError."""
+        untold: list[NotTold] = []
+        failed: list[BotboxError] = []
+
+        def serve(channel: Channel) -> None:
+            try:
+                error = self._serve(channel)
+            except BotboxError as e:
+                failed.append(e)
+            else:
+                untold.extend([] if error is None else [error])
+
+        threads = [threading.Thread(target=serve, args=(c,), name="post", daemon=True) for c in self.channels]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
+        return untold
 
     def _serve(self, channel: Channel) -> NotTold | None:
         place, now = self._place(channel), self.desk.clock.now()

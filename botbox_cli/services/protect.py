@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -256,8 +257,11 @@ def _missing(work: Work, cause: BotboxError | None) -> StopMissing:
     return StopMissing(message, hint)
 
 
-def clear_stops(work: Work) -> bool:
+def clear_stops(work: Work, stops: Sequence[Order] | None = None) -> bool:
     """Cancel every open stop of the trade and see each one gone, its fills booked.
+
+    Args:
+        stops: Those stops, where they have just been read or written; read here by default.
 
     Returns:
         Whether a stop held the coins until this very cancel; else someone may have sold them meanwhile.
@@ -265,15 +269,17 @@ def clear_stops(work: Work) -> bool:
     Raises:
         OutcomeUnknown: A stop can't be seen gone; nothing may be sold beside it.
     """
-    stops = [o for o in work.read().open_orders if o.role is Role.STOP]
+    if stops is None:
+        stops = [o for o in work.read().open_orders if o.role is Role.STOP]
     were_alive = [_clear(work, order) for order in stops]
     return any(were_alive)
 
 
-def note_cancel(work: Work, books: Books, order: Order, now: datetime) -> None:
-    """Save that a stop is going to be cancelled by us, before it is."""
+def note_cancel(work: Work, books: Books, order: Order, now: datetime) -> Order:
+    """Save that a stop is going to be cancelled by us, before it is; return it as it is saved."""
     books.move_order(order.order_link_id, [order.status], order.status, reason=CANCEL_ASKED, updated_at=now)
     work.log(books, "cancelling", f"stop {order.order_link_id}")
+    return replace(order, reason=CANCEL_ASKED, updated_at=now)
 
 
 def _clear(work: Work, order: Order) -> bool:
@@ -287,10 +293,14 @@ def _clear(work: Work, order: Order) -> bool:
         with desk.store.write(desk.account) as books:
             note_cancel(work, books, order, now)
     was_alive = False
-    with suppress(ExchangeRejected, ExchangeUnavailable, OutcomeUnknown):
-        # Whatever the answer (OrderGone among them), the order's own state decides.
+    not_asked: BotboxError | None = None
+    try:
         desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=True)
         was_alive = True
+    except ExchangeUnavailable as e:
+        not_asked = e
+    except (ExchangeRejected, OutcomeUnknown):
+        pass  # Whatever the answer (OrderGone among them), the order's own state decides.
     sight = follow(
         work, order.order_link_id, until=Seen.DONE, limit_s=min(CANCEL_LIMIT_S, work.budget.left_s() + 1)
     )
@@ -301,6 +311,9 @@ def _clear(work: Work, order: Order) -> bool:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
+    elif not_asked is not None and sight.error is not None:
+        _take_back_cancel(work, order)
+        raise not_asked
     else:
         raise OutcomeUnknown(
             f"stop {order.order_link_id} of trade {work.trade_id} could not be cancelled for certain; nothing was sold",
@@ -309,8 +322,19 @@ def _clear(work: Work, order: Order) -> bool:
     return False
 
 
+def _take_back_cancel(work: Work, order: Order) -> None:
+    """Save that a cancel has certainly not reached the exchange: the stop rests there as before."""
+    with work.desk.store.write(work.desk.account) as books:
+        books.move_order(order.order_link_id, [order.status], order.status, reason="")
+
+
 def settle_stop(work: Work, order: Order) -> None:
-    """Bring a stop that is in doubt to an end or to LIVE, waiting as long as the fence needs and the budget allows."""
+    """Bring a stop that is in doubt to an end or to LIVE, waiting as long as the fence needs and the budget allows.
+
+    Raises:
+        StopMissing: It can't be seen, and nothing says that it is there.
+        ExchangeUnavailable, ExchangeRejected, ConfigError: Nobody could look for one that rested there before.
+    """
     sight = follow(
         work, order.order_link_id, until=Seen.LIVE, limit_s=min(STOP_LIMIT_S, work.budget.left_s())
     )
@@ -319,5 +343,7 @@ def settle_stop(work: Work, order: Order) -> None:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
+    elif sight.error is not None and order.status is OrderStatus.WORKING and order.reason != CANCEL_ASKED:
+        raise sight.error
     elif sight.seen is Seen.PENDING:
         raise _missing(work, OutcomeUnknown(f"stop {order.order_link_id} can't be seen on the exchange yet"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,7 +51,7 @@ def record(
     symbols: Sequence[str],
     timeframes: Sequence[str],
     since_ms: int | None = None,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Progress = lambda _done, _total: None,
 ) -> RecordResult:
     """Save the instruments and bring every series of `symbols` × `timeframes` up to the newest closed candle.
 

@@ -35,14 +35,8 @@ class Failure:
     timeframe: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a pass has come: series that are through, and candles asked for and written (or given up)."""
-
-    series: int
-    series_total: int
-    candles: int
-    candles_total: int
+Progress = Callable[[int, int], None]
+"""Takes how many candles were asked for and written (or given up), and of how many."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +73,7 @@ class Fetch:
         candle_store: CandleStore,
         venue: Venue,
         plans: Sequence[SeriesPlan],
-        progress: Callable[[Progress], None],
+        progress: Progress,
     ) -> None:
         self.works = [
             SeriesWork(plan, SeriesWriter(candle_store, venue, plan.symbol, plan.interval)) for plan in plans
@@ -164,9 +158,7 @@ class Fetch:
         to_ask = self._to_ask()
         under_way: deque[_Asked] = deque()
         while True:
-            self._progress(
-                Progress(sum(work.is_through for work in self.works), len(self.works), done, total)
-            )
+            self._progress(done, total)
             for work, page in islice(to_ask, AHEAD - len(under_way)):
                 under_way.append(_Asked(work, page, pool.submit(self._ask, work.plan, page)))
             if not under_way:

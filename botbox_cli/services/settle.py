@@ -8,6 +8,7 @@ exchange has acknowledged is never taken for absent by the fence alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,12 +77,13 @@ class Seen(Enum):
 class Sight:
     """A look-up's finding and the exchange's row, when there was one.
 
-    `is_nowhere`: every place to look was answered, and none has the order.
+    `is_nowhere`: every place to look was answered, and none has the order. `error`: why nobody could look.
     """
 
     seen: Seen
     report: OrderReport | None = None
     is_nowhere: bool = False
+    error: BotboxError | None = None
 
 
 def look(work: Work, order: Order) -> Sight:
@@ -89,14 +91,19 @@ def look(work: Work, order: Order) -> Sight:
     work.renew()
     if order.status is OrderStatus.INTENDED:
         return Sight(Seen.ABSENT)
-    found = work.desk.exchange.look_up(order.symbol, order.order_link_id, since=order.created_at)
+    found = work.desk.exchange.look_up(
+        order.symbol,
+        order.order_link_id,
+        since=order.created_at,
+        with_fills=order.role is not Role.STOP,  # A market order has mostly filled when it is looked for.
+    )
     if found.report is not None and is_of_an_earlier_life(order, found.report.created_at):
         mark_absent(
             work, order, "the exchange knows this id from before: the database is an older copy of itself"
         )
         return Sight(Seen.DONE)
     if found.report is not None:
-        return Sight(take_report(work, order, found.report), found.report)
+        return Sight(take_report(work, order, found.report, found.fills), found.report)
     if order.status is OrderStatus.UNKNOWN and is_proof_of_absence(work, order, found):
         return Sight(Seen.ABSENT)
     return Sight(Seen.PENDING, is_nowhere=True)
@@ -115,15 +122,18 @@ def is_proof_of_absence(work: Work, order: Order, found: Look) -> bool:
     return found.at > fence and (is_certain or order.role is not Role.ENTRY)
 
 
-def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
-    """Book what the exchange reports of an order: its new fills first, its end only once every fill is booked."""
+def take_report(work: Work, order: Order, report: OrderReport, seen: Sequence[Fill] = ()) -> Seen:
+    """Book what the exchange reports of an order: its new fills first, its end only once every fill is booked.
+
+    Fills that were `seen` with the report are not asked for again if they are all that it tells of.
+    """
     desk = work.desk
     trade = (book := work.read()).trade
     fills: list[Fill] = []
     if _is_hasty_end(work, order, report):
         return Seen.PENDING
     if _wants_fills(report, book.filled(order)):
-        fills = desk.exchange.order_fills(
+        fills = _all_of(seen, report) or desk.exchange.order_fills(
             order.symbol, order.order_link_id, since=order.created_at, qty=report.filled_qty
         )
         fills = with_fee_values(desk, trade, [f for f in fills if f.order_link_id == order.order_link_id])
@@ -131,7 +141,7 @@ def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
     instrument = instrument_of(desk, trade.symbol)
     with desk.store.write(desk.account) as books:
         now = desk.clock.now()
-        add_fills(books, fills, now, trade.id)
+        is_news = add_fills(books, fills, now, trade.id) > 0
         booked = read_trade(books, trade.id).filled(order)
         status = _status(order, report, booked)
         is_refused = status in (OrderStatus.CANCELLED, OrderStatus.REJECTED) and order.reason != CANCEL_ASKED
@@ -146,10 +156,16 @@ def take_report(work: Work, order: Order, report: OrderReport) -> Seen:
         )
         if status is not order.status:
             work.log(books, "order", f"{order.role} {order.order_link_id} is {status}", reason=reason)
-        project(books, trade.id, instrument, now)
+        if is_news or status is not order.status:
+            project(books, trade.id, instrument, now)
     if status is not OrderStatus.WORKING:
         return Seen.DONE
     return Seen.LIVE if report.status is ReportStatus.LIVE else Seen.PENDING
+
+
+def _all_of(fills: Sequence[Fill], report: OrderReport) -> list[Fill]:
+    """Return the fills if they are as much as the report says was filled; else none. An end without any is asked."""
+    return list(fills) if sum(f.qty for f in fills) >= report.filled_qty > 0 else []
 
 
 def _is_hasty_end(work: Work, order: Order, report: OrderReport) -> bool:
@@ -212,15 +228,15 @@ def follow(
         if sight.seen in (Seen.DONE, Seen.ABSENT, until) or _time_left(ends_at, clock.now()) <= 0:
             return sight
         clock.sleep(min(pause, _time_left(ends_at, clock.now())))
-        pause = min(pause * 1.6, POLL_MAX_S)
+        pause = min(pause * 2, POLL_MAX_S)
 
 
 def _look_or_pending(work: Work, order: Order) -> Sight:
     """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt."""
     try:
         return look(work, order)
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
-        return Sight(Seen.PENDING)
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+        return Sight(Seen.PENDING, error=e)
 
 
 def cancel_rest(work: Work, order: Order) -> Sight:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import cast
 
@@ -19,8 +20,10 @@ from botbox_cli.domain.order import OrderReport
 from botbox_cli.errors import BotboxError, ConfigError, ExchangeUnavailable, StorageError
 from botbox_cli.ports import CandleClosed, Exchange, Holder, News, OrderNews, Price, Stream, StreamState
 from botbox_cli.services.attend import Snapshot
+from botbox_cli.services.claims import Claims
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.monitor import MonitorResult, attend_trade
+from botbox_cli.services.right_of_way import RightOfWay
 from botbox_cli.services.tally import FirstRequest, Latency
 from botbox_cli.services.watch_clerk import Clerk
 from botbox_cli.services.watch_events import (
@@ -66,6 +69,8 @@ PASS_GAP_S = 2.0
 """Between two passes that news have asked for."""
 PASS_RETRY_S = 10.0
 """After a pass that did not reach the exchange or the database."""
+FUTURE = timedelta(seconds=5)
+"""A price dated further ahead, by a frame gone wrong or a clock set back since, holds up none that come after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,21 @@ class Watch:
         self.prices: dict[str, Price] = {}
         self.trades = OpenTrades()
         self.is_leading = False
-        self._pass_desk, self._quote_desk = hand(), hand()
+        self._way, self._claims = RightOfWay(ticks), Claims()
+        self._pass_desk, self._quote_desk = self._way.heeded_by(hand()), hand()
         self._clerk, self._stream, self._ticks, self._sight, self._tell = clerk, stream, ticks, sight, tell
         self.health = Health(tell)
         codes = tuple(dict.fromkeys([*sight.timeframes, sight.scan_timeframe]))
         self._intervals = [INTERVALS[code] for code in codes]
         self._candles = Harvester(
-            hand(), clerk, ticks, sight.symbols, codes, sight.scan_timeframe, self.health, tell
+            self._way.heeded_by(hand()),
+            clerk,
+            ticks,
+            sight.symbols,
+            codes,
+            sight.scan_timeframe,
+            self.health,
+            tell,
         )
         self._alive: dict[str, OrderReport] = {}
         self._busy: set[str] = set()
@@ -208,6 +221,7 @@ class Watch:
             if moved is None:
                 return
             wanted = self.trades.symbols | symbols_of_setups(books)
+        self._stream.put_first(self.trades.symbols)
         new = sorted(wanted - self._polls.followed)
         if new:
             self._stream.follow(new, [])
@@ -239,9 +253,10 @@ class Watch:
 
     def _take_prices(self, prices: dict[str, Price]) -> None:
         """Act on the newest price of each symbol; one that is older than what was seen is nothing new."""
+        latest = self.desk.clock.now() + FUTURE
         for symbol, price in prices.items():
             known = self.prices.get(symbol)
-            if known is not None and price.at <= known.at:
+            if known is not None and price.at <= known.at <= latest:
                 continue
             self.prices[symbol] = price
             if self.is_leading:
@@ -287,7 +302,9 @@ class Watch:
         timed = FirstRequest(self.desk.exchange, self._ticks)
         try:
             desk = replace(self.desk, exchange=cast("Exchange", timed))
-            result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)
+            self._claims.give_up(trade.id)
+            with self._way.taken():
+                result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)
         except BotboxError as e:
             error = e
         if timed.at is not None:
@@ -335,14 +352,18 @@ class Watch:
         self._last_pass = self._ticks()
         observed, self._latency = self._latency, Latency()
         self._clerk.ask(
-            "pass", partial(look_after_all, self._pass_desk, observed), self._passed, self._pass_failed
+            "pass",
+            partial(look_after_all, self._pass_desk, self._claims, observed),
+            self._passed,
+            self._pass_failed,
         )
 
     def _passed(self, done: Round) -> None:
         result = done.passed
         self._alive = dict(result.snapshot.alive)
         is_reached = not any(isinstance(e.error, ExchangeUnavailable) for e in result.errors)
-        if result.checked and is_reached:
+        is_idle = not result.trades and self.health.needs_key  # nothing left that needs the key
+        if is_reached and (result.checked or is_idle):
             self.health.works(EXCHANGE)
         if not result.errors:
             self.health.works("monitor")
@@ -381,12 +402,11 @@ class Watch:
 
     def _ask_quotes(self) -> None:
         symbols = sorted(self._polls.symbols)
-        self._clerk.ask(
-            "quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, self._failed
-        )
+        failed = partial(self.health.failed, is_public=True)
+        self._clerk.ask("quotes", lambda: self._quote_desk.exchange.quotes(symbols), self._quoted, failed)
 
     def _quoted(self, quotes: dict[str, Quote]) -> None:
-        self.health.works(EXCHANGE)
+        self.health.works(EXCHANGE, is_public=True)
         at = self.desk.clock.now()
         self._take_prices({s: Price(s, q.bid, q.ask, at) for s, q in quotes.items()})
 
@@ -402,4 +422,4 @@ class Watch:
         except ConfigError:
             raise
         except BotboxError as e:
-            self.health.failed(e)
+            self.health.failed(e, is_public=True)

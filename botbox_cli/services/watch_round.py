@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from botbox_cli.errors import BotboxError
+from botbox_cli.services.claims import Claims
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.invalidate import Invalidated, invalidate
 from botbox_cli.services.monitor import MonitorResult
@@ -21,12 +22,12 @@ class Round:
     invalidated: list[Invalidated]
 
 
-def look_after_all(desk: Desk, observed: Latency) -> Round:
+def look_after_all(desk: Desk, claims: Claims, observed: Latency) -> Round:
     """Look after all trades and close stale setups; a scheduled pass, on record as cron's.
 
     What was observed since the last one goes to the account's histogram, the codes of errors to its count.
     """
-    result = monitor_on_record(desk)
+    result = monitor_on_record(desk, claims)
     with suppress(BotboxError):
         if any(observed.counts):
             add_latency(desk.store, desk.account, observed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from botbox_cli.domain.candle import Interval
 from botbox_cli.ports import News
@@ -17,6 +18,9 @@ class Silence:
 
     def follow(self, symbols: Sequence[str], intervals: Sequence[Interval]) -> None:
         """Nothing to subscribe to."""
+
+    def put_first(self, symbols: AbstractSet[str]) -> None:
+        """No prices to put in order."""
 
     def news(self, timeout_s: float) -> list[News]:
         self._woken.wait(timeout_s)

@@ -10,11 +10,11 @@ from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.setup import SetupStatus
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.ports import Books, Price
-from botbox_cli.services.attend import is_at_target, target_of
 from botbox_cli.services.protect import is_through
+from botbox_cli.services.target import is_at_target, target_of
 from botbox_cli.services.watch_events import Crossed
 
-BUSY_RETRY_S, BUSY_RETRY_MAX_S = 0.02, 1.0
+BUSY_RETRY_S, BUSY_RETRY_MAX_S = 0.005, 1.0
 """A trade that a pass (ours or another's) has in hand is tried again soon, then ever less often."""
 
 

@@ -55,7 +55,7 @@ def backup(url: str, file: Path, papers: PaperFiles, check: Check) -> Copied:
     target_of = beside(file)
     with opened(url) as database, opened(url) as other, ExitStack() as stack:
         with database.reading() as connection:
-            tag = checked_tag(connection, database.name)
+            tag = checked_tag(connection.exec_driver_sql, database.name)
         found = papers(database.path, tag)
         refuse_existing([file, *(target_of(market) for market in found)])
         undo = stack.enter_context(ExitStack())

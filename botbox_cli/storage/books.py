@@ -1,149 +1,48 @@
 """One transaction on one account's books: rows in and out as domain values, every query bound to the account.
 
-Statements are built once and compiled once (see `run`); no ORM object is made.
+Statements are named here, built in `statements`, and compiled once (see `run`); no ORM object is made.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, false, func, insert, select, update
-
 from botbox_cli.domain.account import Account, Halt
 from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.order import Order, OrderStatus
 from botbox_cli.domain.setup import Setup, SetupStatus, Signal
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import Conflict, NotFound
 from botbox_cli.ports import Holder, LogEntry, LogHead
-from botbox_cli.storage import tables as t
-from botbox_cli.storage.run import Row, Runner
-from botbox_cli.storage.upserts import upserts
+from botbox_cli.storage.run import Hand, Row, Runner, Statement, statement
 
-setups, signals = t.table(t.Setups), t.table(t.Signals)
-trades, orders, fills = t.table(t.Trades), t.table(t.Orders), t.table(t.Fills)
-log, halts, markers = t.table(t.Log), t.table(t.Halts), t.table(t.Markers)
-
-# Parameters end in "_" where a column of the same name might be set beside them.
-KEY: Any = bindparam("key_")
-ACCOUNT: Any = bindparam("account_")
-
-
-def _columns(table: Table, cls: type, *, without: Iterable[str] = ()) -> list[Any]:
-    """Return the columns in the order of the dataclass's fields, so that `cls(*row)` makes the value."""
-    return [table.c[f.name] for f in fields(cls) if f.name not in without]
-
-
-def _mine(table: Table, *columns: Any) -> Select[Any]:
-    return select(*columns).where(table.c.account_id == ACCOUNT)
-
-
-def _is_among(column: Any, count: int) -> Any:
-    """Compare with the parameters any_0, any_1, …"""
-    parameters = [bindparam(f"any_{n}", type_=column.type) for n in range(count)]
-    return column.in_(parameters) if parameters else false()
+SETUP_BY_ID, ALL_SETUPS, SETUP_STATUS = map(statement, ("SETUP_BY_ID", "ALL_SETUPS", "SETUP_STATUS"))
+ADD_SETUP, ADD_SIGNAL = statement("upsert.add_setup"), statement("ADD_SIGNAL")
+TRADE_BY_ID, TRADE_STATUS, UPDATE_TRADE = map(statement, ("TRADE_BY_ID", "TRADE_STATUS", "UPDATE_TRADE"))
+ADD_TRADE, GRANT_LEASE = statement("upsert.add_trade"), statement("upsert.take_lease")
+ORDER_BY_LINK_ID, ORDER_STATUS = statement("ORDER_BY_LINK_ID"), statement("ORDER_STATUS")
+ADD_ORDER = statement("upsert.add_order")
+ADD_FILL, UPDATE_FILL = statement("upsert.add_fill"), statement("UPDATE_FILL")
+ADD_LOG, LOG, LOG_LINKS, LOG_COUNT = map(statement, ("ADD_LOG", "LOG", "LOG_LINKS", "LOG_COUNT"))
+FIRST_LOG_SINCE, LOG_COUNT_BEFORE = statement("FIRST_LOG_SINCE"), statement("LOG_COUNT_BEFORE")
+LOG_OF_TRADE, LOG_OF_SETUP, LOG_OF_EVENT = map(statement, ("LOG_OF_TRADE", "LOG_OF_SETUP", "LOG_OF_EVENT"))
+LOG_HEAD = "log head"
+"""Marker: count and hash. The log itself does not tell when its newest entries are gone."""
+HALT, PUT_HALT, DELETE_HALT = map(statement, ("HALT", "upsert.put_halt", "DELETE_HALT"))
+INSTRUMENT = statement("INSTRUMENT")
+MARKER, PUT_MARKER = statement("MARKER"), statement("upsert.put_marker")
 
 
 def _among(values: Sequence[Any]) -> dict[str, Any]:
     return {f"any_{n}": value for n, value in enumerate(values)}
-
-
-def _of(key: Any) -> Any:
-    """Build the update of one row, found by `key`."""
-    return update(key.table).where(key == KEY, key.table.c.account_id == ACCOUNT)
-
-
-@cache
-def _move(key: Any, count: int) -> Any:
-    """Build the update of one row that has one of `count` statuses."""
-    return _of(key).where(_is_among(key.table.c.status, count))
-
-
-_SETUP = _mine(setups, *_columns(setups, Setup, without=["signals"]))
-SETUP_BY_ID = _SETUP.where(setups.c.id == KEY)
-ALL_SETUPS = _SETUP.order_by(setups.c.id)
-SETUP_STATUS = _mine(setups, setups.c.status).where(setups.c.id == KEY)
-SIGNALS = select(signals.c.setup_id, signals.c.type, signals.c.value).order_by(
-    signals.c.setup_id, signals.c.position
-)
-ADD_SIGNAL = insert(signals)
-
-_TRADE = _mine(trades, *_columns(trades, Trade))
-TRADE_BY_ID = _TRADE.where(trades.c.id == KEY)
-TRADE_STATUS = _mine(trades, trades.c.status).where(trades.c.id == KEY)
-UPDATE_TRADE = _of(trades.c.id)
-
-_ORDER = _mine(orders, *_columns(orders, Order))
-ORDER_BY_LINK_ID = _ORDER.where(orders.c.order_link_id == KEY)
-ORDER_STATUS = _mine(orders, orders.c.status).where(orders.c.order_link_id == KEY)
-
-_FILLS = (
-    _mine(fills, *_columns(fills, Fill))
-    .join(orders, orders.c.order_link_id == fills.c.order_link_id)
-    .order_by(fills.c.executed_at, fills.c.id)
-)
-UPDATE_FILL = _of(fills.c.execution_id)
-
-ADD_LOG = insert(log)
-LOG = _mine(log, *_columns(log, LogEntry)).order_by(log.c.id)
-LOG_LINKS = LOG.add_columns(log.c.hash).limit(bindparam("limit_")).offset(bindparam("offset_"))
-LOG_COUNT = _mine(log, func.count())
-FIRST_LOG_SINCE = _mine(log, func.min(log.c.id)).where(log.c.at >= bindparam("since_", type_=log.c.at.type))
-LOG_COUNT_BEFORE = LOG_COUNT.where(log.c.id < KEY)
-LOG_OF_TRADE = LOG.where(log.c.trade_id == KEY)
-LOG_OF_SETUP = LOG.where(log.c.setup_id == KEY)
-LOG_OF_EVENT = LOG.where(log.c.event == KEY)
-LOG_HEAD = "log head"
-"""Marker: count and hash. The log itself does not tell when its newest entries are gone."""
-HALT = _mine(halts, *_columns(halts, Halt))
-DELETE_HALT = delete(halts).where(halts.c.account_id == ACCOUNT)
-MARKER = _mine(markers, markers.c.value).where(markers.c.name == KEY)
-
-
-@cache
-def _setups(by_status: int) -> Select[Any]:
-    return ALL_SETUPS.where(_is_among(setups.c.status, by_status))
-
-
-@cache
-def _signals(count: int) -> Select[Any]:
-    return SIGNALS.where(_is_among(signals.c.setup_id, count))
-
-
-@cache
-def _trades(
-    *, by_status: int | None, by_symbol: bool, since: bool, ended: bool, limited: bool
-) -> Select[Any]:
-    query = _TRADE.order_by(trades.c.id.desc())
-    if by_status is not None:
-        query = query.where(_is_among(trades.c.status, by_status))
-    if by_symbol:
-        query = query.where(trades.c.symbol == bindparam("symbol_"))
-    if since:
-        query = query.where(trades.c.created_at >= bindparam("since_"))
-    if ended:
-        query = query.where(trades.c.exit_time >= bindparam("ended_since_"))
-    if limited:
-        query = query.limit(bindparam("limit_")).offset(bindparam("offset_"))
-    return query
-
-
-@cache
-def _orders(of_trades: int) -> Select[Any]:
-    return _ORDER.where(_is_among(orders.c.trade_id, of_trades)).order_by(orders.c.id)
-
-
-@cache
-def _fills(of_trades: int) -> Select[Any]:
-    return _FILLS.where(_is_among(orders.c.trade_id, of_trades))
 
 
 class _Values:
@@ -166,16 +65,15 @@ _order_row, _fill_row, _log_row = _Values(Order), _Values(Fill), _Values(LogEntr
 class SqlBooks:
     """`ports.Books` inside one transaction."""
 
-    def __init__(self, connection: Connection, account: Account) -> None:
-        self._run = Runner(connection)
+    def __init__(self, hand: Hand, account: Account) -> None:
+        self._run = Runner(hand)
         self._account = account
-        self._upserts = upserts(connection.dialect.name)
 
     # -- setups
 
     def add_setup(self, setup: Setup) -> Setup | None:
         """Store a setup with its signals; None if one of the same symbol, timeframe, kind and candle exists."""
-        setup_id = self._run.value(self._upserts.add_setup, _setup_row(setup, self._account))
+        setup_id = self._run.value(ADD_SETUP, _setup_row(setup, self._account))
         if setup_id is None:
             return None
         for position, signal in enumerate(setup.signals):
@@ -194,12 +92,12 @@ class SqlBooks:
         """Return setups of these statuses (None: of all), oldest first."""
         if statuses is None:
             return self._with_signals(self._rows(ALL_SETUPS, {}))
-        return self._with_signals(self._rows(_setups(len(statuses)), _among(statuses)))
+        return self._with_signals(self._rows(statement("setups_of", len(statuses)), _among(statuses)))
 
     def _with_signals(self, rows: Sequence[Row]) -> list[Setup]:
         of: dict[int, list[Signal]] = defaultdict(list)
         for batch in _batches([row[-1] for row in rows]):
-            for setup_id, type_, value in self._run.rows(_signals(len(batch)), _among(batch)):
+            for setup_id, type_, value in self._run.rows(statement("signals_of", len(batch)), _among(batch)):
                 of[setup_id].append(Signal(type_, value))
         return [Setup(*(*row[:-1], tuple(of[row[-1]]), row[-1])) for row in rows]
 
@@ -207,7 +105,7 @@ class SqlBooks:
         self, setup_id: int, from_: Sequence[SetupStatus], to: SetupStatus, **changes: Any
     ) -> None:
         """Change the status if it is among `from_`. Raises Conflict, NotFound."""
-        if not self._moved(setups.c.id, setup_id, from_, to, changes):
+        if not self._moved("move_setup", setup_id, from_, to, changes):
             status = self._run.value(SETUP_STATUS, self._key(setup_id))
             raise _stale(f"setup {setup_id}", status, from_) if status else _no_setup(setup_id)
 
@@ -218,7 +116,7 @@ class SqlBooks:
         assert trade.mode == self._account.mode, (trade.mode, self._account.mode)
         if self._run.value(SETUP_STATUS, self._key(trade.setup_id)) is None:
             raise _no_setup(trade.setup_id)
-        trade_id = self._run.value(self._upserts.add_trade, _trade_row(trade, self._account))
+        trade_id = self._run.value(ADD_TRADE, _trade_row(trade, self._account))
         if trade_id is None:
             raise Conflict(
                 f"setup {trade.setup_id} is traded already",
@@ -245,12 +143,13 @@ class SqlBooks:
         offset: int = 0,
     ) -> list[Trade]:
         """Return trades, newest first (by id); `since` bounds when they were made, `ended_since` when they ended."""
-        query = _trades(
-            by_status=None if statuses is None else len(statuses),
-            by_symbol=symbol is not None,
-            since=since is not None,
-            ended=ended_since is not None,
-            limited=limit is not None or offset > 0,
+        query = statement(
+            "trades_of",
+            None if statuses is None else len(statuses),
+            symbol is not None,
+            since is not None,
+            ended_since is not None,
+            limit is not None or offset > 0,
         )
         parameters = {
             "symbol_": symbol,
@@ -265,7 +164,7 @@ class SqlBooks:
         self, trade_id: int, from_: Sequence[TradeStatus], to: TradeStatus, **changes: Any
     ) -> None:
         """Change the status if it is among `from_`. Raises Conflict, NotFound."""
-        if not self._moved(trades.c.id, trade_id, from_, to, changes):
+        if not self._moved("move_trade", trade_id, from_, to, changes):
             status = self._run.value(TRADE_STATUS, self._key(trade_id))
             raise _stale(f"trade {trade_id}", status, from_) if status else _no_trade(trade_id)
 
@@ -280,8 +179,13 @@ class SqlBooks:
         Raises Conflict if another process holds a lease of that name.
         """
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s), "now_": now}
-        if self._run.value(self._upserts.take_lease, row) is None:
+        if self._run.value(GRANT_LEASE, row) is None:
             raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Return the rules of a pair on the account's venue, or None while they have not been recorded."""
+        rows = self._run.rows(INSTRUMENT, {"venue_": self._account.venue, "symbol_": symbol})
+        return Instrument(*rows[0]) if rows else None
 
     # -- orders and fills
 
@@ -289,7 +193,7 @@ class SqlBooks:
         """Store an order. Raises Conflict if its link id is taken, NotFound without its trade."""
         if self._run.value(TRADE_STATUS, self._key(order.trade_id)) is None:
             raise _no_trade(order.trade_id)
-        order_id = self._run.value(self._upserts.add_order, _order_row(order, self._account))
+        order_id = self._run.value(ADD_ORDER, _order_row(order, self._account))
         if order_id is None:
             raise Conflict(
                 f"order {order.order_link_id} is in the books already",
@@ -300,7 +204,7 @@ class SqlBooks:
 
     def orders(self, trade_ids: Sequence[int]) -> list[Order]:
         """Return the orders of these trades, oldest first."""
-        return [Order(*row) for row in self._rows_of(_orders, trade_ids)]
+        return [Order(*row) for row in self._rows_of("orders_of", trade_ids)]
 
     def order_by_link_id(self, order_link_id: str) -> Order | None:
         """Return an order, or None."""
@@ -311,7 +215,7 @@ class SqlBooks:
         self, order_link_id: str, from_: Sequence[OrderStatus], to: OrderStatus, **changes: Any
     ) -> None:
         """Change the status if it is among `from_`. Raises Conflict, NotFound."""
-        if not self._moved(orders.c.order_link_id, order_link_id, from_, to, changes):
+        if not self._moved("move_order", order_link_id, from_, to, changes):
             status = self._run.value(ORDER_STATUS, self._key(order_link_id))
             raise _stale(f"order {order_link_id}", status, from_) if status else _no_order(order_link_id)
 
@@ -319,7 +223,7 @@ class SqlBooks:
         """Store a fill of a known order; False if its `execution_id` is there already. Raises NotFound."""
         if self._run.value(ORDER_STATUS, self._key(fill.order_link_id)) is None:
             raise _no_order(fill.order_link_id)
-        return self._run.value(self._upserts.add_fill, _fill_row(fill, self._account)) is not None
+        return self._run.value(ADD_FILL, _fill_row(fill, self._account)) is not None
 
     def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None:
         """Remember what the fees of a fill were worth in quote coin. Raises NotFound."""
@@ -328,7 +232,7 @@ class SqlBooks:
 
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
         """Return the fills of these trades, oldest first."""
-        return [Fill(*row) for row in self._rows_of(_fills, trade_ids)]
+        return [Fill(*row) for row in self._rows_of("fills_of", trade_ids)]
 
     # -- the rest
 
@@ -386,7 +290,7 @@ class SqlBooks:
             self._run.changed(DELETE_HALT, {"account_": account_id})
         else:
             row = {"account_id": account_id, "since": halt.since, "reason": halt.reason}
-            self._run.changed(self._upserts.put_halt, row)
+            self._run.changed(PUT_HALT, row)
 
     def marker(self, name: str) -> str | None:
         """Return a small remembered value of this account, such as the newest execution time seen."""
@@ -396,26 +300,31 @@ class SqlBooks:
     def set_marker(self, name: str, value: str) -> None:
         """Remember a value."""
         row = {"account_id": self._account.id, "name": name, "value": value}
-        self._run.changed(self._upserts.put_marker, row)
+        self._run.changed(PUT_MARKER, row)
 
     # -- how statements are run
 
     def _key(self, key: int | str) -> dict[str, Any]:
         return {"key_": key, "account_": self._account.id}
 
-    def _rows(self, statement: Select[Any], parameters: dict[str, Any]) -> list[Row]:
-        return self._run.rows(statement, parameters | {"account_": self._account.id})
+    def _rows(self, query: Statement, parameters: dict[str, Any]) -> list[Row]:
+        return self._run.rows(query, parameters | {"account_": self._account.id})
 
-    def _rows_of(self, query: Callable[[int], Select[Any]], trade_ids: Sequence[int]) -> list[Row]:
-        return [row for batch in _batches(trade_ids) for row in self._rows(query(len(batch)), _among(batch))]
+    def _rows_of(self, name: str, trade_ids: Sequence[int]) -> list[Row]:
+        return [
+            row
+            for batch in _batches(trade_ids)
+            for row in self._rows(statement(name, len(batch)), _among(batch))
+        ]
 
     def _moved(
-        self, key: Any, value: int | str, from_: Sequence[StrEnum], to: StrEnum, changes: dict[str, Any]
+        self, name: str, key: int | str, from_: Sequence[StrEnum], to: StrEnum, changes: dict[str, Any]
     ) -> bool:
-        return self._changed(_move(key, len(from_)), value, {**changes, "status": to, **_among(from_)})
+        move = statement(name, len(from_))
+        return self._changed(move, key, {**changes, "status": to, **_among(from_)})
 
-    def _changed(self, statement: Any, key: int | str, parameters: dict[str, Any]) -> bool:
-        return self._run.changed(statement, parameters | self._key(key)) == 1
+    def _changed(self, change: Statement, key: int | str, parameters: dict[str, Any]) -> bool:
+        return self._run.changed(change, parameters | self._key(key)) == 1
 
 
 _NO_LIMIT = 2**31 - 1

@@ -27,6 +27,7 @@ from botbox_cli.storage.bulk import (
 )
 from botbox_cli.storage.engine import Database
 from botbox_cli.storage.packs import Packs
+from botbox_cli.storage.series import stored_series
 from botbox_cli.storage.upserts import upserts
 
 instruments, series = t.table(t.Instruments), t.table(t.Series)
@@ -39,12 +40,6 @@ INSTRUMENT_ID = select(instruments.c.id).where(
 INSTRUMENT_IDS = select(instruments.c.symbol, instruments.c.id).where(
     instruments.c.venue == bindparam("venue_"),
     instruments.c.symbol.in_(bindparam("symbols_", expanding=True)),
-)
-SERIES = (
-    select(instruments.c.symbol, *(series.c[f.name] for f in fields(Series)[1:]))
-    .join(instruments, instruments.c.id == series.c.instrument_id)
-    .where(instruments.c.venue == bindparam("venue_"))
-    .order_by(instruments.c.symbol, series.c.timeframe)
 )
 
 LAST_MS = select(series.c.last_ms).where(
@@ -94,13 +89,12 @@ class SqlCandles:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._bulk: Bulk = SqliteBulk() if database.is_sqlite else PostgresBulk()
-        self._upserts = upserts(database.engine.dialect.name)
+        self._upserts = upserts(database.kind)
         self._packs = None if database.path is None else Packs(database.path)
 
     def series(self, venue: Venue) -> list[Series]:
         """Return every stored series, in one query."""
-        with self._database.reading() as connection:
-            return [Series(*row) for row in connection.execute(SERIES, {"venue_": venue})]
+        return stored_series(self._database, venue)
 
     def open_times(self, venue: Venue, symbol: str, interval: Interval) -> np.ndarray:
         """Return all stored opening times (int64 ms), oldest first."""

@@ -1,4 +1,4 @@
-"""From a URL to a SQLAlchemy engine, and from a driver's error to ours. Nothing else knows which database it is."""
+"""From a URL to transactions, and from a driver's error to ours. Nothing else knows which database it is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from typing import TYPE_CHECKING, Any
 
 from botbox_cli.errors import ConfigError, Conflict, StorageError
+from botbox_cli.storage.run import SQLITE, Hand, hand_of
 from botbox_cli.storage.schema import RETIRED_HINT
-from botbox_cli.storage.sqlite_file import BUSY_S, connect
+from botbox_cli.storage.sqlite_file import BUSY_S, Connections, connect, path_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+READ, WRITE, REPEATABLE, WHOLE = 0, 1, 2, -1
+"""Ways to begin: for reading, for writing, for writing what can be repeated; the last is none of them."""
 
 CONNECT_S = 10
 """Many processes that start at once on a busy machine wait for PostgreSQL longer than it seems reasonable."""
@@ -26,61 +30,130 @@ URL_HINT = "DATABASE_URL is sqlite:///path/to/file, or postgresql://user:passwor
 
 
 class Database:
-    """An engine for one URL, and its transactions. `name` is what a message may call it: never with the password.
+    """One URL, and its transactions. `name` is what a message may call it: never with the password.
+
+    Books are read and written with the driver's own connection (`reads`, `writes`); what needs SQLAlchemy's gets that
+    (`reading`, `writing`). For a SQLite file SQLAlchemy is not imported before that.
 
     Raises:
         ConfigError: If the URL names no database that botbox speaks, or its driver is not installed.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = parse_url(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.path = _sqlite_path(self.url) if self.is_sqlite else None
+        self._text = url
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._engines: tuple[Engine, ...] = ()
+        self.path = path_of(url)
+        self.is_sqlite = self.path is not None or self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and self.path is None:
+            self.path = _sqlite_path(self.url)
         self.is_memory = self.is_sqlite and self.path is None
-        self.name = _name(self.url, self.path)
-        self.engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
-        self._reader, self._writer, self._repeatable = (
-            self.engine.execution_options(**options)
-            for options in (_SQLITE_OPTIONS if self.is_sqlite else _POSTGRES_OPTIONS)
-        )
+        self.name = _name(self.url, self.path) if self.path is None else str(self.path)
         # A database in memory has one connection: its transactions take turns.
         self._turn = threading.Lock() if self.is_memory else nullcontext()
-        self._local = threading.local()
+        if self.is_sqlite:
+            self._connections = Connections(self.path)
+        else:
+            self._engine(WHOLE)  # A missing driver is complained of at once.
+
+    @property
+    def url(self) -> URL:
+        """The URL as SQLAlchemy has it."""
+        return parse_url(self._text)
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return SQLITE if self.is_sqlite else "postgresql"
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, made when it is first asked for."""
+        return self._engine(WHOLE)
 
     def close(self) -> None:
         """Close the idle connections. (A process that ends without it loses nothing.)"""
-        self.engine.dispose()
+        if self._engines:
+            self.engine.dispose()
+        if self.is_sqlite:
+            self._connections.close()
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    def reads(self) -> AbstractContextManager[Hand]:
         """Open a transaction that sees one moment of the database, whatever others write meanwhile."""
-        return self._transaction(self._reader)
+        return self._on_driver(READ)
 
-    def writing(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
+    def writes(self, *, durable: bool = True) -> AbstractContextManager[Hand]:
         """Open a transaction that commits on leaving and rolls back on an exception. On SQLite writers take turns.
 
         `durable`: what was committed survives a loss of power. Without it the newest commits may be lost, all or
         nothing of each: for what can be fetched again.
         """
-        return self._transaction(self._writer if durable else self._repeatable)
+        return self._on_driver(WRITE if durable else REPEATABLE)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction as `reads` does, with SQLAlchemy's connection."""
+        return self._on_engine(READ)
+
+    def writing(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
+        """Open a transaction as `writes` does, with SQLAlchemy's connection."""
+        return self._on_engine(WRITE if durable else REPEATABLE)
 
     @contextmanager
-    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+    def _on_driver(self, way: int) -> Iterator[Hand]:
+        if not self.is_sqlite:
+            with self._on_engine(way) as connection:
+                yield hand_of(connection)
+            return
+        with self._alone():
+            driver = self._connections.take()
+            try:
+                for statement in _SQLITE_BEGIN[way]:
+                    driver.execute(statement)
+                yield Hand(driver)
+                driver.commit()
+            except BaseException:
+                driver.rollback()
+                raise
+            finally:
+                self._connections.give_back(driver)
+
+    @contextmanager
+    def _on_engine(self, way: int) -> Iterator[Connection]:
+        with self._alone(), self._engine(way).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Refuse a second transaction of this thread, and translate what goes wrong."""
         if getattr(self._local, "is_busy", False):
             raise RuntimeError(
                 "a transaction inside a transaction: the inner one would wait for the outer one"
             )
         self._local.is_busy = True
         try:
-            with self._turn, self.translated(), engine.begin() as connection:
-                yield connection
+            with self._turn, self.translated():
+                yield
         finally:
             self._local.is_busy = False
 
+    def _engine(self, way: int) -> Engine:
+        with self._lock:
+            if not self._engines:
+                engine = self._sqlite_engine() if self.is_sqlite else self._postgres_engine()
+                options = _SQLITE_OPTIONS if self.is_sqlite else _POSTGRES_OPTIONS
+                self._engines = (*(engine.execution_options(**o) for o in options), engine)
+        return self._engines[way]
+
     def _sqlite_engine(self) -> Engine:
+        from sqlalchemy import QueuePool, StaticPool, create_engine, event
+
         pool: dict[str, Any] = (
-            {"poolclass": StaticPool} if self.is_memory else {"poolclass": QueuePool, "max_overflow": -1}
+            {"poolclass": StaticPool, "creator": self._connections.take}
+            if self.is_memory
+            else {"poolclass": QueuePool, "max_overflow": -1, "creator": self.connect_sqlite}
         )
-        engine = create_engine("sqlite://", creator=self.connect_sqlite, paramstyle="named", **pool)
+        engine = create_engine("sqlite://", paramstyle="named", **pool)
         # The driver would begin by itself, late and never IMMEDIATE: it is told not to, and we do.
         event.listen(engine, "begin", _begin)
         return engine
@@ -90,6 +163,8 @@ class Database:
         return connect(self.path, BUSY_S)
 
     def _postgres_engine(self) -> Engine:
+        from sqlalchemy import create_engine
+
         settings = {
             "timezone": "UTC",
             "lock_timeout": f"{BUSY_S}s",
@@ -114,16 +189,16 @@ class Database:
         """Turn every error of SQLAlchemy and of the driver into StorageError, or Conflict for a unique key."""
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as e:
+        except sqlite3.Error as e:
             raise self._translation(e) from e
         except Exception as e:
-            # The driver of PostgreSQL is not imported for people on SQLite, so it is recognised by its name.
-            if type(e).__module__.split(".")[0] != "psycopg":
+            # Neither SQLAlchemy nor PostgreSQL's driver is imported for everybody: they are recognised by name.
+            if type(e).__module__.split(".")[0] not in ("sqlalchemy", "psycopg"):
                 raise
             raise self._translation(e) from e
 
     def _translation(self, error: Exception) -> StorageError | Conflict:
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        cause = getattr(error, "orig", None) or error
         if _is_taken(cause):
             return Conflict("another process has stored the same thing", "look at it again: it has moved on")
         return self._storage_error(cause)
@@ -150,6 +225,9 @@ def parse_url(text: str) -> URL:
     Raises:
         ConfigError: For anything but SQLite and PostgreSQL. The message never repeats the URL: it may hold a password.
     """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -178,12 +256,12 @@ def _begin(connection: Connection) -> None:
         driver.execute(statement)
 
 
-# For reading, for writing, and for writing what can be repeated.
-_SQLITE_OPTIONS: tuple[dict[str, Any], ...] = (
-    {"begin": ("BEGIN",)},
-    {"begin": ("PRAGMA synchronous = FULL", "BEGIN IMMEDIATE")},
-    {"begin": ("PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE")},
+_SQLITE_BEGIN: tuple[tuple[str, ...], ...] = (
+    ("BEGIN",),
+    ("PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"),
+    ("PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE"),
 )
+_SQLITE_OPTIONS = tuple({"begin": statements} for statements in _SQLITE_BEGIN)
 _POSTGRES_OPTIONS: tuple[dict[str, Any], ...] = (
     {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
     {},

@@ -48,7 +48,7 @@ def _upgrade(database: Database, new_tag: Callable[[], str]) -> bool:
         if not database.is_sqlite:
             connection.execute(_MIGRATION_LOCK)
         revision = _revision(connection)
-        refuse_retired(connection, revision, database.name)
+        refuse_retired(connection.exec_driver_sql, revision, database.name)
         refuse_newer(revision, database.name)
         if revision == HEAD:
             return False

@@ -45,7 +45,7 @@ def move(url: str, to_url: str, papers: PaperFiles, check: Check, now: datetime)
         if old.name == new.name and old.url.database == new.url.database:
             raise UsageError(f"{old.name} can't be moved to itself", "name another database")
         with old.reading() as connection:
-            tag = checked_tag(connection, old.name)
+            tag = checked_tag(connection.exec_driver_sql, old.name)
         _refuse_other(new, tag)
         source = Side(old, stack.enter_context(old.writing()))
         _lock(source)

@@ -1,20 +1,59 @@
 """Runs SQLAlchemy's statements on the driver's own connection: compiled once, then a lookup and the driver's call.
 
 `Connection.execute` looks up, wraps and checks anew each time, which costs several times what SQLite needs for the
-statement itself. The SQL, and how values are converted both ways, are SQLAlchemy's all the same.
+statement itself. The SQL, and how values are converted both ways, are SQLAlchemy's all the same. For SQLite what it
+makes of the usual statements is kept in `sqlite_plans`, so that most commands end before SQLAlchemy would have been
+imported; whatever is not there is compiled when it is first run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.types import TypeEngine
+from botbox_cli.storage.conversions import INWARD, OUTWARD, Convert
+from botbox_cli.storage.sqlite_plans import PLANS
 
-Convert = Callable[[Any], Any] | None
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Dialect
+    from sqlalchemy.types import TypeEngine
+
+SQLITE = "sqlite"
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """A statement of `statements` by its name and arguments. Made by `statement`, once each."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+
+
+@cache
+def statement(name: str, *args: Any) -> Statement:
+    """Return the statement of that name in `statements`, or `upsert.` and its name in `upserts`."""
+    return Statement(name, args)
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """The driver's connection in a transaction, and of which kind it is. `dialect` is None for SQLite."""
+
+    driver: Any
+    dialect: Dialect | None = None
+
+    @property
+    def kind(self) -> str:
+        return SQLITE if self.dialect is None else self.dialect.name
+
+
+def hand_of(connection: Connection) -> Hand:
+    """Return the hand on what SQLAlchemy has opened."""
+    dialect = connection.dialect
+    return Hand(connection.connection.driver_connection, None if dialect.name == SQLITE else dialect)
 
 
 @dataclass(slots=True)
@@ -27,22 +66,24 @@ class _Plan:
     sql: str
     constants: dict[str, Any]
     inputs: tuple[tuple[str, Convert], ...]
-    types: tuple[TypeEngine[Any], ...]
+    types: tuple[TypeEngine[Any], ...] = ()
     has_run: bool = False
     outputs: tuple[Convert, ...] | None = None
 
 
 class Runner:
-    """Runs statements inside the transaction of `connection`. Errors are the driver's."""
+    """Runs statements inside a transaction. Errors are the driver's."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._dialect = connection.dialect
-        self._driver: Any = connection.connection.driver_connection
+    def __init__(self, hand: Hand) -> None:
+        self._dialect = hand.dialect
+        self._kind = hand.kind
+        self._driver = hand.driver
 
     def rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[Row]:
         """Return the rows of a query, or what an insert returns."""
         plan, cursor = self._run(statement, parameters)
         if not plan.has_run:
+            assert self._dialect is not None, "a plan for SQLite needs nobody to name its types"
             plan.outputs = _outputs(plan.types, self._dialect, cursor.description)
             plan.has_run = True
         rows: list[Row] = cursor.fetchall()
@@ -65,22 +106,59 @@ class Runner:
         return count
 
     def _run(self, statement: Any, parameters: Mapping[str, Any]) -> tuple[_Plan, Any]:
-        key = (statement, self._dialect.name, tuple(parameters))
+        key = (statement, self._kind, tuple(parameters))
         plan = _plans.get(key)
         if plan is None:
-            plan = _plans[key] = _plan(statement, self._dialect, key[2])
+            plan = _plans[key] = self._plan(statement, key[2])
         values = plan.constants.copy()
         for name, convert in plan.inputs:
             value = parameters[name]
             values[name] = value if convert is None else convert(value)
         return plan, self._driver.execute(plan.sql, values)
 
+    def _plan(self, statement: Any, names: tuple[str, ...]) -> _Plan:
+        if self._dialect is not None:
+            return _compiled(_built(statement, self._kind), self._dialect, names)
+        kept = _kept(statement, names)
+        if kept is None:
+            from botbox_cli.storage.compile import compiled
+
+            kept = compiled(_built(statement, SQLITE), names)
+        return _unpacked(kept)
+
 
 _plans: dict[tuple[Any, str, tuple[str, ...]], _Plan] = {}
 """For all databases of a kind: thousands come and go in a simulation."""
 
 
-def _plan(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
+def _kept(statement: Any, names: tuple[str, ...]) -> tuple[Any, ...] | None:
+    """Return what is kept of a statement for SQLite, or None."""
+    if isinstance(statement, Statement):
+        return PLANS.get((statement.name, statement.args, names))
+    return None
+
+
+def _built(statement: Any, kind: str) -> Any:
+    if not isinstance(statement, Statement):
+        return statement
+    from botbox_cli.storage.statements import build
+
+    return build(statement.name, statement.args, kind)
+
+
+def _unpacked(kept: tuple[Any, ...]) -> _Plan:
+    sql, constants, inputs, outputs = kept
+    outward = tuple(OUTWARD[kind] for kind in outputs)
+    return _Plan(
+        sql,
+        dict(constants),
+        tuple((name, INWARD[kind]) for name, kind in inputs),
+        has_run=True,
+        outputs=outward if any(outward) else None,
+    )
+
+
+def _compiled(statement: Any, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
     compiled = statement.compile(dialect=dialect, column_keys=names)
     inputs = {
         name: bind.type.dialect_impl(dialect).bind_processor(dialect)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 from botbox_cli.errors import StorageError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 REVISIONS = ("0001", "0002", "0003")
 """All versions, oldest first; the last is the one this program works with."""
@@ -19,25 +17,29 @@ RETIRED = "retired"
 RETIRED_HINT = "let DATABASE_URL name the other one, here and wherever else botbox runs"
 
 
-def checked_tag(connection: Connection, name: str) -> str:
+Ask = Callable[[str], Any]
+"""Runs SQL and returns a cursor: the driver's `execute`, or SQLAlchemy's `exec_driver_sql`."""
+
+
+def checked_tag(ask: Ask, name: str) -> str:
     """Return the installation tag of a database whose schema is current.
 
     Raises:
         StorageError: If the schema is older or newer than the program's, or not there at all.
     """
-    row = connection.exec_driver_sql(STATE).fetchone()
+    row = ask(STATE).fetchone()
     revision = None if row is None else row[0]
-    refuse_retired(connection, revision, name)
+    refuse_retired(ask, revision, name)
     check_revision(revision, name)
     if row is None or row[1] is None:
         raise StorageError(f"{name} has no installation tag", "run `botbox init`", code="storage_missing")
     return str(row[1])
 
 
-def refuse_retired(connection: Connection, revision: str | None, name: str) -> None:
+def refuse_retired(ask: Ask, revision: str | None, name: str) -> None:
     """Raise StorageError for a database that was retired."""
     if revision == RETIRED:
-        why = connection.exec_driver_sql("SELECT why FROM retired").scalar_one()
+        why = ask("SELECT why FROM retired").fetchone()[0]
         raise StorageError(f"{name} is not used any more: {why}", RETIRED_HINT, code="storage_moved")
 
 

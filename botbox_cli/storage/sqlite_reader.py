@@ -22,9 +22,7 @@ from botbox_cli.ports import CandleBatch, Indicators, Series
 from botbox_cli.storage.bulk import SqliteBulk, split
 from botbox_cli.storage.packs import Packs
 from botbox_cli.storage.schema import STATE, check_revision
-from botbox_cli.storage.sqlite_file import BUSY_S, connect
-
-SCHEME = "sqlite:///"
+from botbox_cli.storage.sqlite_file import BUSY_S, connect, path_of
 
 _DECIMALS = ("tick_size", "lot_size", "min_qty", "min_value", "max_market_qty")
 """Kept as text: `types.ExactDecimal`."""
@@ -110,11 +108,3 @@ def opened(url: str) -> SqliteReader | None:
             return SqliteReader(url, path, driver)
     driver.close()
     return None
-
-
-def path_of(url: str) -> Path | None:
-    """Return the file of a plain SQLite URL, as `engine.Database` finds it; None for every other URL."""
-    name = url.removeprefix(SCHEME)
-    if name == url or name in ("", ":memory:") or set("?%") & set(name):
-        return None
-    return Path(name).expanduser()

@@ -10,48 +10,21 @@ from dataclasses import asdict, astuple, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.ports import Holder, JobRun
-from botbox_cli.storage import tables as t
-from botbox_cli.storage.books import SqlBooks
+from botbox_cli.storage.books import INSTRUMENT, SqlBooks
 from botbox_cli.storage.engine import Database
 from botbox_cli.storage.process import is_dead
-from botbox_cli.storage.run import Row, Runner
+from botbox_cli.storage.run import Row, Runner, Statement, statement
 from botbox_cli.storage.schema import checked_tag
-from botbox_cli.storage.upserts import upserts
 
-accounts, instruments = t.table(t.Accounts), t.table(t.Instruments)
-leases, jobs = t.table(t.Leases), t.table(t.Jobs)
-
-
-def _columns(table: Any, cls: type) -> list[Any]:
-    return [table.c[f.name] for f in fields(cls)]
-
-
-_ACCOUNT = select(*_columns(accounts, Account)).order_by(accounts.c.id)
-ACCOUNT_BY_KEY = _ACCOUNT.where(
-    accounts.c.mode == bindparam("mode_"), accounts.c.key_hash == bindparam("key_")
-)
-LOCK_ACCOUNT = select(accounts.c.id).where(accounts.c.id == bindparam("key_")).with_for_update(key_share=True)
-INSTRUMENT = select(*_columns(instruments, Instrument)).where(
-    instruments.c.venue == bindparam("venue_"),
-    instruments.c.symbol == bindparam("symbol_"),
-    instruments.c.updated_at.is_not(None),
-)
-_NAME, _TOKEN = leases.c.name == bindparam("name_"), leases.c.token == bindparam("token_")
-HOLDER = select(*_columns(leases, Holder)).where(_NAME)
-REPLACE_HOLDER = update(leases).where(_NAME, _TOKEN)
-FREE_LEASE = delete(leases).where(_NAME, _TOKEN)
-START_JOB = insert(jobs).returning(jobs.c.id)
-FINISH_JOB = update(jobs).where(jobs.c.id == bindparam("key_"))
-NEWEST_JOB = select(func.max(jobs.c.id))
-PRUNE_JOBS = delete(jobs).where(jobs.c.started_at < bindparam("before_"), jobs.c.id <= bindparam("last_"))
-LAST_JOB = (
-    select(*_columns(jobs, JobRun)).where(jobs.c.job == bindparam("job_")).order_by(jobs.c.id.desc()).limit(1)
-)
+ACCOUNTS, ACCOUNT_BY_KEY, LOCK_ACCOUNT = map(statement, ("ACCOUNTS", "ACCOUNT_BY_KEY", "LOCK_ACCOUNT"))
+PUT_ACCOUNT, PUT_INSTRUMENTS = statement("upsert.put_account"), statement("upsert.put_instruments")
+HOLDER, REPLACE_HOLDER, FREE_LEASE = map(statement, ("HOLDER", "REPLACE_HOLDER", "FREE_LEASE"))
+TAKE_LEASE = statement("upsert.take_lease")
+START_JOB, FINISH_JOB, NEWEST_JOB = map(statement, ("START_JOB", "FINISH_JOB", "NEWEST_JOB"))
+PRUNE_JOBS, LAST_JOB = statement("PRUNE_JOBS"), statement("LAST_JOB")
 
 
 def random_tag() -> str:
@@ -77,13 +50,14 @@ class SqlStore:
         except BaseException:
             self.database.close()
             raise
-        self._upserts = upserts(self.database.engine.dialect.name)
 
     def _opened(self, new_tag: Callable[[], str]) -> str:
         """Return the installation tag of a database that is ready to be worked with."""
         if not self.database.is_memory:
-            with self.database.reading() as connection:
-                return checked_tag(connection, self.database.name)
+            with self.database.reads() as hand:
+                return checked_tag(hand.driver.execute, self.database.name)
+        from botbox_cli.storage import tables as t
+
         tag = new_tag()
         with self.database.writing() as connection:
             t.create_all(connection)
@@ -99,32 +73,28 @@ class SqlStore:
     @contextmanager
     def read(self, account: Account) -> Iterator[SqlBooks]:
         """A read transaction: one moment of the books, whatever others write meanwhile."""
-        with self.database.reading() as connection:
-            yield SqlBooks(connection, account)
+        with self.database.reads() as hand:
+            yield SqlBooks(hand, account)
 
     @contextmanager
-    def write(self, account: Account) -> Iterator[SqlBooks]:
-        """A write transaction, serialised per account; commits on leaving, rolls back on an exception."""
-        with self.database.writing() as connection:
+    def write(self, account: Account, *, durable: bool = True) -> Iterator[SqlBooks]:
+        """A write transaction, serialised per account; commits on leaving, rolls back on an exception.
+
+        `durable` as `Database.writes` has it.
+        """
+        with self.database.writes(durable=durable) as hand:
             if not self.database.is_sqlite:
-                Runner(connection).rows(LOCK_ACCOUNT, {"key_": account.id})
-            yield SqlBooks(connection, account)
+                Runner(hand).rows(LOCK_ACCOUNT, {"key_": account.id})
+            yield SqlBooks(hand, account)
 
-    def _rows(self, statement: Any, **parameters: Any) -> list[Row]:
-        with self.database.reading() as connection:
-            return Runner(connection).rows(statement, parameters)
+    def _rows(self, query: Statement, **parameters: Any) -> list[Row]:
+        with self.database.reads() as hand:
+            return Runner(hand).rows(query, parameters)
 
-    def _value(self, statement: Any, parameters: dict[str, Any]) -> Any:
+    def _value(self, query: Statement, parameters: dict[str, Any]) -> Any:
         """Run one statement in a write transaction of its own; return the first value that it returns."""
-        with self.database.writing() as connection:
-            return Runner(connection).value(statement, parameters)
-
-    def _change(self, statement: Any, *rows: dict[str, Any]) -> None:
-        """Run one statement for each row in one write transaction."""
-        with self.database.writing() as connection:
-            run = Runner(connection)
-            for row in rows:
-                run.changed(statement, row)
+        with self.database.writes() as hand:
+            return Runner(hand).value(query, parameters)
 
     # -- accounts
 
@@ -136,11 +106,11 @@ class SqlStore:
     def save_account(self, mode: Mode, user_id: str, key_hash: str, venue: Venue) -> Account:
         """Return the account of (mode, user id), made or with its key hash renewed."""
         row = {"mode": mode, "user_id": user_id, "key_hash": key_hash, "venue": venue}
-        return Account(mode, user_id, key_hash, venue, self._value(self._upserts.put_account, row))
+        return Account(mode, user_id, key_hash, venue, self._value(PUT_ACCOUNT, row))
 
     def accounts(self) -> list[Account]:
         """Return all accounts of this database, oldest first."""
-        return [Account(*row) for row in self._rows(_ACCOUNT)]
+        return [Account(*row) for row in self._rows(ACCOUNTS)]
 
     # -- leases
 
@@ -150,9 +120,9 @@ class SqlStore:
         It is seen by everyone at once, but need not outlive a loss of power: no holder on SQLite does.
         """
         row = {**asdict(holder), "name": name, "expires_at": now + timedelta(seconds=ttl_s)}
-        with self.database.writing(durable=False) as connection:
-            run = Runner(connection)
-            if run.value(self._upserts.take_lease, row | {"now_": now}) is not None:
+        with self.database.writes(durable=False) as hand:
+            run = Runner(hand)
+            if run.value(TAKE_LEASE, row | {"now_": now}) is not None:
                 return None
             # The row can't go away before the end of the transaction: the statement above has locked it.
             other = Holder(*run.rows(HOLDER, {"name_": name})[0])
@@ -163,8 +133,8 @@ class SqlStore:
 
     def free_lease(self, name: str, holder: Holder) -> None:
         """Give a lease back if it is (still) ours."""
-        with self.database.writing(durable=False) as connection:
-            Runner(connection).changed(FREE_LEASE, {"name_": name, "token_": holder.token})
+        with self.database.writes(durable=False) as hand:
+            Runner(hand).changed(FREE_LEASE, {"name_": name, "token_": holder.token})
 
     # -- instruments of a venue
 
@@ -175,7 +145,9 @@ class SqlStore:
             dict(zip(names, astuple(pair), strict=True)) | {"venue": venue, "updated_at": now}
             for pair in pairs
         ]
-        self._change(self._upserts.put_instruments, *rows)
+        with self.database.writes(durable=False) as hand:  # They can be asked for again.
+            for row in rows:
+                Runner(hand).changed(PUT_INSTRUMENTS, row)
 
     def instrument(self, venue: Venue, symbol: str) -> Instrument | None:
         """Return the rules of a pair, or None while they have not been recorded."""
@@ -191,7 +163,9 @@ class SqlStore:
 
     def finish_job(self, run_id: int, now: datetime, *, ok: bool, detail: str) -> None:
         """Note how a pass ended."""
-        self._change(FINISH_JOB, {"key_": run_id, "finished_at": now, "ok": ok, "detail": detail})
+        row = {"key_": run_id, "finished_at": now, "ok": ok, "detail": detail}
+        with self.database.writes() as hand:
+            Runner(hand).changed(FINISH_JOB, row)
 
     def last_job(self, job: str) -> JobRun | None:
         """Return the newest pass of a job."""
@@ -200,7 +174,7 @@ class SqlStore:
 
     def prune_jobs(self, before: datetime, *, keep: int) -> int:
         """Delete passes that began before `before`, but none of the newest `keep`; return how many."""
-        with self.database.writing(durable=False) as connection:
-            run = Runner(connection)
+        with self.database.writes(durable=False) as hand:
+            run = Runner(hand)
             newest = run.value(NEWEST_JOB, {}) or 0
             return run.changed(PRUNE_JOBS, {"before_": before, "last_": newest - keep})

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import JSON, Dialect, Numeric, String, Text
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
+
+from botbox_cli.storage.conversions import (
+    decimal_in,
+    decimal_out,
+    exact,
+    fees_of,
+    in_utc,
+    members_in,
+    members_out,
+    pairs_of,
+    time_in,
+    time_out,
+)
 
 E = TypeVar("E", bound=StrEnum)
 Convert = Callable[[Any], Any]
@@ -28,22 +41,11 @@ class ExactDecimal(TypeDecorator[Decimal]):
         return Text() if dialect.name == "sqlite" else Numeric()
 
     def bind_processor(self, dialect: Dialect) -> Convert:
-        is_text = dialect.name == "sqlite"
-
-        def convert(value: Decimal | None) -> Any:
-            if value is None:
-                return None
-            if not isinstance(value, Decimal):
-                raise TypeError(f"not a Decimal: {value!r}")
-            if not value.is_finite():
-                raise ValueError(f"not a finite number: {value}")
-            return format(value, "f") if is_text else value
-
-        return convert
+        return decimal_in if dialect.name == "sqlite" else exact
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Convert | None:
         # psycopg makes Decimals of NUMERIC itself.
-        return _decimal_or_none if dialect.name == "sqlite" else None
+        return decimal_out if dialect.name == "sqlite" else None
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -56,20 +58,10 @@ class UtcTime(TypeDecorator[datetime]):
         return Text() if dialect.name == "sqlite" else TIMESTAMP(timezone=True)
 
     def bind_processor(self, dialect: Dialect) -> Convert:
-        is_text = dialect.name == "sqlite"
-
-        def convert(value: datetime | None) -> Any:
-            if value is None:
-                return None
-            if value.tzinfo is None:
-                raise ValueError(f"a time without its zone: {value}")
-            value = value.astimezone(UTC)
-            return value.isoformat(timespec="microseconds") if is_text else value
-
-        return convert
+        return time_in if dialect.name == "sqlite" else in_utc
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Convert:
-        return _time_of_text if dialect.name == "sqlite" else _time_in_utc
+        return time_out if dialect.name == "sqlite" else in_utc
 
 
 class Choice(TypeDecorator[E], Generic[E]):
@@ -83,12 +75,10 @@ class Choice(TypeDecorator[E], Generic[E]):
         self.enum = enum
 
     def bind_processor(self, dialect: Dialect) -> Convert:
-        values: dict[str, str] = {member.value: member.value for member in self.enum}
-        return values.__getitem__  # A member is equal to its value, and so finds it.
+        return members_in(self.enum)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Convert:
-        members: dict[str, E] = {member.value: member for member in self.enum}
-        return members.__getitem__
+        return members_out(self.enum)
 
 
 class Fees(TypeDecorator[tuple[tuple[str, Decimal], ...]]):
@@ -100,19 +90,7 @@ class Fees(TypeDecorator[tuple[tuple[str, Decimal], ...]]):
     def process_bind_param(
         self, value: tuple[tuple[str, Decimal], ...] | None, dialect: Dialect
     ) -> list[list[str]]:
-        return [[coin, format(amount, "f")] for coin, amount in value or ()]
+        return pairs_of(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[tuple[str, Decimal], ...]:
-        return tuple((coin, Decimal(amount)) for coin, amount in value)
-
-
-def _decimal_or_none(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _time_of_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _time_in_utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC)
+        return fees_of(value)

@@ -44,7 +44,7 @@ class SqlWebStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._upserts = upserts(database.engine.dialect.name)
+        self._upserts = upserts(database.kind)
         self._lock = threading.Lock()
         self._witness: sqlite3.Connection | None = None
 
@@ -73,20 +73,20 @@ class SqlWebStore:
 
     def token_digest(self) -> str | None:
         """Return the hash of the login token; None while there is none."""
-        with self._database.reading() as connection:
-            digest: str | None = Runner(connection).value(TOKEN, {})
+        with self._database.reads() as hand:
+            digest: str | None = Runner(hand).value(TOKEN, {})
             return digest
 
     def add_token(self, digest: str, now: datetime) -> bool:
         """Store the hash of the first token; False if there is one."""
-        with self._database.writing() as connection:
+        with self._database.writes() as hand:
             row = {"id": 1, "digest": digest, "made_at": now}
-            return Runner(connection).value(self._upserts.add_web_token, row) is not None
+            return Runner(hand).value(self._upserts.add_web_token, row) is not None
 
     def replace_token(self, digest: str, now: datetime) -> None:
         """Store the hash of another token, and end all sessions."""
-        with self._database.writing() as connection:
-            run = Runner(connection)
+        with self._database.writes() as hand:
+            run = Runner(hand)
             run.changed(self._upserts.put_web_token, {"id": 1, "digest": digest, "made_at": now})
             run.changed(END_SESSIONS, {})
 
@@ -94,28 +94,28 @@ class SqlWebStore:
 
     def add_session(self, session: WebSession) -> None:
         """Store a session, and drop those that have expired by its beginning."""
-        with self._database.writing() as connection:
-            run = Runner(connection)
+        with self._database.writes() as hand:
+            run = Runner(hand)
             run.changed(END_EXPIRED, {"now_": session.created_at})
             run.changed(ADD_SESSION, asdict(session))
 
     def session(self, digest: str) -> WebSession | None:
         """Return a session, expired or not; None if there is none."""
-        with self._database.reading() as connection:
-            rows = Runner(connection).rows(SESSION, {"key_": digest})
+        with self._database.reads() as hand:
+            rows = Runner(hand).rows(SESSION, {"key_": digest})
         return WebSession(*rows[0]) if rows else None
 
     def end_session(self, digest: str) -> None:
         """Drop a session."""
-        with self._database.writing() as connection:
-            Runner(connection).changed(END_SESSION, {"key_": digest})
+        with self._database.writes() as hand:
+            Runner(hand).changed(END_SESSION, {"key_": digest})
 
     # -- failed logins
 
     def failures(self, client: str, since: datetime) -> tuple[int, int, datetime | None]:
         """Return the failures of this client, those of all, and when the oldest count began."""
-        with self._database.reading() as connection:
-            run = Runner(connection)
+        with self._database.reads() as hand:
+            run = Runner(hand)
             mine = run.rows(FAILURES_OF, {"client_": client, "since_": since})
             total = int(run.value(ALL_FAILURES, {"since_": since}))
             first: datetime | None = mine[0][1] if mine else run.value(FIRST_FAILURE, {"since_": since})
@@ -123,8 +123,8 @@ class SqlWebStore:
 
     def add_failure(self, client: str, now: datetime, since: datetime) -> None:
         """Count one more, anew where the count began before `since`; such counts of others are dropped."""
-        with self._database.writing() as connection:
-            run = Runner(connection)
+        with self._database.writes() as hand:
+            run = Runner(hand)
             run.changed(DROP_FAILURES, {"since_": since})
             mine = run.rows(FAILURES_OF, {"client_": client, "since_": since})
             count, began = (mine[0][0] + 1, mine[0][1]) if mine else (1, now)
@@ -132,5 +132,5 @@ class SqlWebStore:
 
     def forget_failures(self, client: str) -> None:
         """Drop the count of a client that has logged in."""
-        with self._database.writing() as connection:
-            Runner(connection).changed(FORGET_FAILURES, {"client_": client})
+        with self._database.writes() as hand:
+            Runner(hand).changed(FORGET_FAILURES, {"client_": client})

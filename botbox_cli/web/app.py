@@ -30,8 +30,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         413: "Too large",
         421: "Another server's name",
         422: "Rejected by the exchange",
-        429: "Too many wrong tokens",
-        503: "Exchange or database not to be reached",
+        429: "Too many wrong tokens, or streams of one login",
+        503: "Exchange or database not to be reached, or no place left",
         504: "Outcome unknown",
     }.items()
 }

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
@@ -73,21 +73,30 @@ class Remembered:
 
 
 class Lately:
-    """A value that may be some seconds old. One thread fetches it while others wait, so that nobody asks twice."""
+    """A value that may be some seconds old. It is fetched once, however many wait for it, and they hold no thread."""
 
-    def __init__(self, seconds: float, make: Callable[[], Any]) -> None:
-        self._seconds, self._make = seconds, make
-        self._lock = threading.Lock()
+    def __init__(self, seconds: float, fetch: Callable[[], Awaitable[Any]]) -> None:
+        self._seconds, self._fetch = seconds, fetch
+        self._fetching: asyncio.Task[Any] | None = None
         self._made_at = float("-inf")
         self._value: Any = None
 
-    def get(self) -> Any:
+    async def get(self) -> Any:
         """Return the value, or raise what fetching it raises."""
-        with self._lock:
-            if time.monotonic() - self._made_at > self._seconds:
-                self._value = self._make()
-                self._made_at = time.monotonic()
+        if time.monotonic() - self._made_at <= self._seconds:
             return self._value
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._anew())
+            self._fetching.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._fetching)
+
+    async def _anew(self) -> Any:
+        try:
+            self._value = await self._fetch()
+            self._made_at = time.monotonic()
+            return self._value
+        finally:
+            self._fetching = None
 
 
 @dataclass(frozen=True, slots=True)

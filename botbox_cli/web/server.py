@@ -21,7 +21,6 @@ from botbox_cli.web.office import Office
 from botbox_cli.web.place import Place
 
 BACKLOG = 128
-CONNECTIONS_MAX = 200
 KEEP_ALIVE_S = 30
 GOODBYE_S = 5
 """What still streams after this is cut; an entry or exit under way is waited for (`Office.close`)."""
@@ -90,7 +89,6 @@ def ready(wiring: Wiring, web: WebStore, place: Place, wall: Clock) -> Iterator[
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS_MAX,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GOODBYE_S,
             backlog=BACKLOG,

@@ -136,6 +136,7 @@ class Trade(Shape):
     mode: str
     status: Literal["OPENING", "OPEN", "CLOSING", "CLOSED", "FAILED"]
     quantity: Money
+    held: Money
     entry_price: Money | None
     exit_price: Money | None
     stop_loss: Money
@@ -217,8 +218,17 @@ class Health(Document):
     monitor: Check
 
 
+class Standing(Shape):
+    """An open trade at its price: what is realised and what is still held, net of the fees so far."""
+
+    price: Money
+    pnl: Money
+    r_multiple: Money | None
+
+
 class Prices(Document):
     prices: dict[str, dict[str, Money]]
+    trades: dict[str, Standing]
 
 
 class Halted(Document):

@@ -18,7 +18,9 @@ from tests.support.person import BOTBOX, Person
 from tests.support.sockets import Client
 
 REPLAY = {"BOTBOX_MARKET": "replay", "BOTBOX_SYMBOLS": "BTCUSDT", "BOTBOX_TIMEFRAMES": "60,240"}
-HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "tenacity", "websocket"}
+HEAVY = {"pybit", "requests", "numpy", "talib", "alembic", "rich", "plotext", "websocket"}
+SQL = {"sqlalchemy", "sqlmodel"}
+"""Not needed for the usual statements on SQLite: their SQL is kept."""
 
 
 @pytest.fixture(scope="module")
@@ -305,7 +307,7 @@ def test_help_and_version_import_nothing_heavy(option: str, person: Person) -> N
     loaded = modules_of(person, option)
 
     assert "typer" in loaded
-    assert not loaded & (HEAVY | {"sqlalchemy", "sqlmodel", "pydantic", "pydantic_settings", "sqlite3"})
+    assert not loaded & (HEAVY | SQL | {"pydantic", "pydantic_settings", "sqlite3"})
 
 
 @pytest.mark.parametrize("market", ["live", "replay"])
@@ -314,9 +316,21 @@ def test_an_idle_monitor_imports_nothing_heavy(market: str, person: Person) -> N
 
     loaded = modules_of(person, "monitor", "--once")
 
-    assert "sqlmodel" in loaded
-    assert not loaded & HEAVY
+    assert "sqlite3" in loaded
+    assert not loaded & (HEAVY | SQL)
 
 
 def test_a_piped_list_draws_nothing_and_asks_no_exchange(holder: Person) -> None:
-    assert not modules_of(holder, "trades") & HEAVY
+    assert not modules_of(holder, "trades") & (HEAVY | SQL)
+
+
+def test_whoever_trades_a_setup_that_was_found_waits_for_no_sql_to_be_built(person: Person) -> None:
+    person.settings["BOTBOX_SYMBOLS"] = "ETHUSDT"
+    person.document("record", "--once", "--since", "30d")
+    assert person.runs("forward", "16h").returncode == 0
+    (setup,) = person.document("run", "--once")["scan"]["detected"]
+
+    loaded = modules_of(person, "approve", str(setup["id"]), "--execute", "--json")
+
+    assert "pybit" in loaded
+    assert not loaded & (SQL | {"alembic", "asyncio", "numpy", "rich"})

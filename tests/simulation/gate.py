@@ -128,6 +128,7 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
     engine._books.commit()
     lent: dict[str, Decimal] = defaultdict(Decimal)
     open_loans: dict[str, Decimal] = defaultdict(Decimal)
+    left_interest: dict[str, Decimal] = defaultdict(Decimal)
     shorts = [t for t in case.trades if t.direction.sign < 0]
     for trade in shorts:
         loan = true_position(case, trade).entered
@@ -135,9 +136,13 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
         if trade.status in LIVING_TRADES:
             open_loans[trade.base_coin] += loan
         else:
-            open_loans[trade.base_coin] += _too_small(case, trade)
+            too_small = _too_small(case, trade)
+            open_loans[trade.base_coin] += too_small
+            # Paid first, with what it could buy back; or by another short, whose end came first.
+            left_interest[trade.base_coin] += trade.interest if too_small else ZERO
     for coin, amount in owed.items():
         most = open_loans[coin] * MOST_INTEREST + (MOST_ROUNDING if open_loans[coin] else 0)
+        most += left_interest[coin]
         lent_out = max(ZERO, _coins_of(case, coin) - moved.get(coin, ZERO) - case.truth.wallet[coin])
         if coin != "USDT" and not open_loans[coin] - lent_out <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"

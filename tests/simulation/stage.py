@@ -25,10 +25,15 @@ class TaskClock:
     def __init__(self, clock: ManualClock, baton: Baton, skew_s: float) -> None:
         self._clock, self._baton = clock, baton
         self._skew = timedelta(seconds=skew_s)
+        self._seen = clock.now()
+        self._shown = self._seen + self._skew
         self.now: Callable[[], datetime] = self._skewed if skew_s else clock.now
 
     def _skewed(self) -> datetime:
-        return self._clock.now() + self._skew
+        now = self._clock.now()
+        if now is not self._seen:
+            self._seen, self._shown = now, now + self._skew
+        return self._shown
 
     def sleep(self, seconds: float) -> None:
         if self._baton.is_racing:
@@ -47,14 +52,30 @@ class SimMarket(ScriptedMarket):
     def __init__(self, prices: Mapping[str, Decimal], worth: Decimal | None) -> None:
         super().__init__({**prices, "MNTUSDT": Terms().mnt_price}, rows=[*instrument_rows(), MNT])
         self._worth = worth
+        self._books: dict[tuple[str, Decimal], Book] = {}
+        self._tickers: dict[tuple[str, Decimal], list[dict[str, str]]] = {}
 
     def book(self, instrument: Instrument, at_ms: int, last: Decimal | None = None) -> Book:
         price = last if last is not None else self.last(instrument.symbol, at_ms)
         if self._worth is None or price is None:
             return super().book(instrument, at_ms, last)
-        step = instrument.base_step
-        depth = max(step, (self._worth / price / step).to_integral_value() * step)
-        return made_book(instrument, price, self.spread_ticks, depth)
+        made = self._books.get((instrument.symbol, price))
+        if made is None:
+            step = instrument.base_step
+            depth = max(step, (self._worth / price / step).to_integral_value() * step)
+            made = self._books[instrument.symbol, price] = made_book(
+                instrument, price, self.spread_ticks, depth
+            )
+        return made
+
+    def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:
+        last = None if symbol is None else self.last(symbol, at_ms)
+        if symbol is None or last is None:
+            return super().tickers(symbol, at_ms)
+        found = self._tickers.get((symbol, last))
+        if found is None:
+            found = self._tickers[symbol, last] = super().tickers(symbol, at_ms)
+        return found
 
 
 def exchange_of(weather: Weather, market: SimMarket, clock: ManualClock) -> PaperExchange:

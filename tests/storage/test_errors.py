@@ -124,8 +124,8 @@ def test_database_can_not_be_made_in_a_read_only_directory(locked_up: Path) -> N
 
 def test_read_only_file_refuses_the_first_write(sqlite_copy: str) -> None:
     store = SqlStore(sqlite_copy)
-    with store.database.reading() as connection:
-        connection.execute(text("PRAGMA query_only = ON"))
+    with store.database.reads() as hand:
+        hand.driver.execute("PRAGMA query_only = ON")
 
     with pytest.raises(StorageError, match="can't be written: attempt to write a readonly database") as error:
         store.start_job("scan", NOW)
@@ -159,8 +159,8 @@ def test_database_of_another_program_sends_to_init(tmp_path: Path) -> None:
 
 def test_full_disk_is_named(sqlite_copy: str) -> None:
     store = SqlStore(sqlite_copy)
-    with store.database.reading() as connection:
-        connection.execute(text("PRAGMA max_page_count = 1"))
+    with store.database.reads() as hand:
+        hand.driver.execute("PRAGMA max_page_count = 1")
 
     with pytest.raises(StorageError, match="can't grow: database or disk is full") as error:
         store.save_account(Mode.PAPER, "1", "x" * 1_000_000, Venue.MAINNET)

@@ -22,7 +22,8 @@ from botbox_cli.ports import CandleBatch, Indicators
 from botbox_cli.storage.candles import SqlCandles
 from botbox_cli.storage.engine import Database
 from botbox_cli.storage.packs import LEAST_ROWS
-from botbox_cli.storage.sqlite_reader import SqliteReader, opened, path_of
+from botbox_cli.storage.sqlite_file import path_of
+from botbox_cli.storage.sqlite_reader import SqliteReader, opened
 from botbox_cli.storage.store import SqlStore
 from tests.support.candles import HOUR, walk
 

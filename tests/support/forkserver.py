@@ -249,7 +249,6 @@ WARM = (
     "alembic.command",
     "platformdirs",
     "pybit.unified_trading",
-    "tenacity",
 )
 """What a command imports when it comes to it; what is missing here is only imported each time."""
 

@@ -5,7 +5,6 @@ It is held to the same tests as the databases (`tests/storage/test_memory_store.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -24,24 +23,29 @@ from botbox_cli.ports import Holder, JobRun, LogEntry, LogHead
 
 K = TypeVar("K")
 V = TypeVar("V")
-Undo = Callable[[], None]
 
-_EXECUTED_AT = attrgetter("executed_at")
+_NONE: Any = object()
+"""What a key that was not there had."""
+_ID = attrgetter("id")
 
 
 @dataclass
 class _Tables:
-    """The rows of one account."""
+    """The rows of one account. `orders_of` and `fills_of` have them by trade, in the order in which they are read.
+
+    `found` remembers what was read of the trades by their statuses, until a trade changes.
+    """
 
     setups: dict[int, Setup] = field(default_factory=dict)
     trades: dict[int, Trade] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
-    orders_of: dict[int, list[str]] = field(default_factory=dict)
+    orders_of: dict[int, tuple[Order, ...]] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
-    fills_of: dict[str, list[str]] = field(default_factory=dict)
-    log: list[tuple[int, LogEntry]] = field(default_factory=list)
+    fills_of: dict[int, tuple[Fill, ...]] = field(default_factory=dict)
+    found: dict[tuple[TradeStatus, ...] | None, list[Trade]] = field(default_factory=dict)
+    log: dict[int, LogEntry] = field(default_factory=dict)
     markers: dict[str, str] = field(default_factory=dict)
-    halt: list[Halt] = field(default_factory=list)
+    halt: dict[str, Halt | None] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -50,14 +54,14 @@ class MemoryStore:
     def __init__(self, tag: str = "test01") -> None:
         self.installation = tag
         self.is_dead: Callable[[Holder], bool] = lambda holder: False
-        self._tables: dict[int, _Tables] = {}
+        self._transactions: dict[int, _Transaction] = {}
+        self._is_busy = False
         self._accounts: list[Account] = []
         self._leases: dict[str, tuple[Holder, datetime]] = {}
         self._instruments: dict[tuple[Venue, str], Instrument] = {}
         self._jobs: list[JobRun] = []
         self._last_ids: dict[str, int] = {}
-        self._links: set[str] = set()
-        self._busy = threading.local()
+        self._links: dict[str, None] = {}
 
     def close(self) -> None:
         """Nothing to close."""
@@ -65,16 +69,14 @@ class MemoryStore:
     # -- transactions
 
     def read(self, account: Account) -> _Transaction:
-        return _Transaction(self, account)
-
-    def write(self, account: Account) -> _Transaction:
-        return _Transaction(self, account)
-
-    def tables(self, account: Account) -> _Tables:
-        found = self._tables.get(account.id)
+        """Return the transaction of an account: there is one at a time, so that it can be the same each time."""
+        found = self._transactions.get(account.id)
         if found is None:
-            found = self._tables[account.id] = _Tables()
+            found = self._transactions[account.id] = _Transaction(self, account)
         return found
+
+    def write(self, account: Account, *, durable: bool = True) -> _Transaction:
+        return self.read(account)
 
     def next_id(self, table: str) -> int:
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
@@ -136,41 +138,51 @@ class MemoryStore:
 
 
 class _Transaction:
-    """One transaction: what it changed is undone if it ends in an exception."""
+    """What it changed is undone if it ends in an exception."""
 
-    __slots__ = ("_account", "_store", "_undo")
+    __slots__ = ("_books", "_store")
 
     def __init__(self, store: MemoryStore, account: Account) -> None:
-        self._store, self._account = store, account
-        self._undo: list[Undo] = []
+        self._store = store
+        self._books = MemoryBooks(store, account)
 
     def __enter__(self) -> MemoryBooks:
-        busy = self._store._busy
-        if getattr(busy, "now", False):
+        if self._store._is_busy:
             raise RuntimeError("a transaction inside a transaction")
-        busy.now = True
-        return MemoryBooks(self._store, self._account, self._undo)
+        self._store._is_busy = True
+        return self._books
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            for back in reversed(self._undo):
-                back()
-        self._store._busy.now = False
+        self._store._is_busy = False
+        if self._books.former:
+            if kind is not None:
+                self._books.undo()
+            self._books.former.clear()
 
 
 class MemoryBooks:
-    """`ports.Books` inside one transaction; what it changes is noted in `undo`."""
+    """`ports.Books` inside one transaction. `former`: what it has changed, as (table, key, former value)."""
 
-    def __init__(self, store: MemoryStore, account: Account, undo: list[Undo]) -> None:
-        self._store, self._account, self._undo = store, account, undo
-        self._t = store.tables(account)
+    def __init__(self, store: MemoryStore, account: Account) -> None:
+        self._store, self._account = store, account
+        self._t = _Tables()
+        self.former: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    def undo(self) -> None:
+        """Take back all that has changed."""
+        for table, key, value in reversed(self.former):
+            if value is _NONE:
+                table.pop(key, None)
+            else:
+                table[key] = value
+        self._t.found.clear()
 
     # -- setups
 
     def add_setup(self, setup: Setup) -> Setup | None:
         if setup.candle_time is not None and any(_is_same(setup, s) for s in self._t.setups.values()):
             return None
-        stored = replace(setup, id=self._store.next_id("setups"))
+        stored = _changed(setup, id=self._store.next_id("setups"))
         self._put(self._t.setups, stored.id, stored)
         return stored
 
@@ -193,9 +205,8 @@ class MemoryBooks:
         assert trade.mode == self._account.mode, (trade.mode, self._account.mode)
         self.setup(trade.setup_id)
         self._refuse_second(trade.setup_id)
-        stored = replace(trade, id=self._store.next_id("trades"))
-        self._put(self._t.trades, stored.id, stored)
-        self._put(self._t.orders_of, stored.id, [])
+        stored = _changed(trade, id=self._store.next_id("trades"))
+        self._put_trade(stored)
         return stored
 
     def _refuse_second(self, setup_id: int) -> None:
@@ -220,15 +231,19 @@ class MemoryBooks:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Trade]:
-        found = [
-            t
-            for t in self._t.trades.values()
-            if (statuses is None or t.status in statuses)
-            and (symbol is None or t.symbol == symbol)
-            and (since is None or t.created_at >= since)
-            and (ended_since is None or (t.exit_time is not None and t.exit_time >= ended_since))
-        ]
-        found.reverse()
+        key = None if statuses is None else tuple(statuses)
+        newest_first = self._t.found.get(key)
+        if newest_first is None:
+            newest_first = [t for t in self._t.trades.values() if statuses is None or t.status in statuses]
+            newest_first.reverse()
+            self._t.found[key] = newest_first
+        found = list(newest_first)
+        if symbol is not None:
+            found = [t for t in found if t.symbol == symbol]
+        if since is not None:
+            found = [t for t in found if t.created_at >= since]
+        if ended_since is not None:
+            found = [t for t in found if t.exit_time is not None and t.exit_time >= ended_since]
         return found[offset:] if limit is None else found[offset : offset + limit]
 
     def move_trade(
@@ -238,15 +253,23 @@ class MemoryBooks:
         _check(f"trade {trade_id}", trade.status, from_)
         if trade.status is TradeStatus.FAILED and to is not TradeStatus.FAILED:
             self._refuse_second(trade.setup_id)
-        self._put(self._t.trades, trade_id, _changed(trade, status=to, **changes))
+        self._put_trade(_changed(trade, status=to, **changes))
 
     def update_trade(self, trade_id: int, **changes: Any) -> None:
-        self._put(self._t.trades, trade_id, _changed(self.trade(trade_id), **changes))
+        self._put_trade(_changed(self.trade(trade_id), **changes))
+
+    def _put_trade(self, trade: Trade) -> None:
+        self._put(self._t.trades, trade.id, trade)
+        self._t.found.clear()
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
+        former = self._store._leases.get(name, _NONE)
         if self._store.take_lease(name, holder, now, ttl_s) is not None:
             raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
-        self._undo.append(lambda: self._store.free_lease(name, holder))
+        self.former.append((self._store._leases, name, former))
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        return self._store.instrument(self._account.venue, symbol)
 
     # -- orders and fills
 
@@ -262,20 +285,20 @@ class MemoryBooks:
                 f"`botbox trade {order.trade_id}` shows it",
                 code="duplicate_link_id",
             )
-        stored = replace(order, id=self._store.next_id("orders"))
-        self._store._links.add(link)
-        self._undo.append(lambda: self._store._links.discard(link))
-        self._put(self._t.orders, link, stored)
-        self._put(self._t.orders_of, order.trade_id, [*self._t.orders_of[order.trade_id], link])
-        self._put(self._t.fills_of, link, [])
+        stored = _changed(order, id=self._store.next_id("orders"))
+        self._put(self._store._links, link, None)
+        self._put_order(stored, (*self._t.orders_of.get(order.trade_id, ()), stored))
         return stored
 
+    def _put_order(self, order: Order, of_trade: tuple[Order, ...]) -> None:
+        self._put(self._t.orders, order.order_link_id, order)
+        self._put(self._t.orders_of, order.trade_id, of_trade)
+
     def orders(self, trade_ids: Sequence[int]) -> list[Order]:
-        orders, of = self._t.orders, self._t.orders_of
+        of = self._t.orders_of
         if len(trade_ids) == 1:
-            return [orders[link] for link in of.get(trade_ids[0], ())]
-        found = [orders[link] for i in set(trade_ids) for link in of.get(i, ())]
-        return sorted(found, key=lambda o: o.id)
+            return list(of.get(trade_ids[0], ()))
+        return sorted((order for i in set(trade_ids) for order in of.get(i, ())), key=_ID)
 
     def order_by_link_id(self, order_link_id: str) -> Order | None:
         return self._t.orders.get(order_link_id)
@@ -285,39 +308,48 @@ class MemoryBooks:
     ) -> None:
         order = _found(self._t.orders, order_link_id, f"no order {order_link_id} in the books")
         _check(f"order {order_link_id}", order.status, from_)
-        self._put(self._t.orders, order_link_id, _changed(order, status=to, **changes))
+        moved = _changed(order, status=to, **changes)
+        of_trade = self._t.orders_of[order.trade_id]
+        self._put_order(moved, tuple(moved if each is order else each for each in of_trade))
 
     def add_fill(self, fill: Fill) -> bool:
-        link = fill.order_link_id
-        _found(self._t.orders, link, f"no order {link} in the books")
+        order = _found(self._t.orders, fill.order_link_id, f"no order {fill.order_link_id} in the books")
         if fill.execution_id in self._t.fills:
             return False
-        self._put(self._t.fills, fill.execution_id, fill)
-        self._put(self._t.fills_of, link, [*self._t.fills_of[link], fill.execution_id])
+        self._put_fill(fill, (*self._t.fills_of.get(order.trade_id, ()), fill))
         return True
 
     def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None:
         fill = _found(self._t.fills, execution_id, f"no fill {execution_id} in the books")
-        self._put(self._t.fills, execution_id, replace(fill, fees_quote=fees_quote))
+        valued = _changed(fill, fees_quote=fees_quote)
+        of_trade = self._t.fills_of[self._t.orders[fill.order_link_id].trade_id]
+        self._put_fill(valued, tuple(valued if each is fill else each for each in of_trade))
+
+    def _put_fill(self, fill: Fill, of_trade: tuple[Fill, ...]) -> None:
+        trade_id = self._t.orders[fill.order_link_id].trade_id
+        self._put(self._t.fills, fill.execution_id, fill)
+        self._put(self._t.fills_of, trade_id, tuple(sorted(of_trade, key=self._place_of)))
+
+    def _place_of(self, fill: Fill) -> tuple[datetime, int]:
+        return fill.executed_at, self._t.orders[fill.order_link_id].id
 
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
-        fills, of = self._t.fills, self._t.fills_of
-        found = [fills[i] for order in self.orders(trade_ids) for i in of[order.order_link_id]]
-        return sorted(found, key=_EXECUTED_AT) if len(found) > 1 else found
+        of = self._t.fills_of
+        if len(trade_ids) == 1:
+            return list(of.get(trade_ids[0], ()))
+        return sorted((fill for i in set(trade_ids) for fill in of.get(i, ())), key=self._place_of)
 
     # -- the rest
 
     def log(self, entry: LogEntry) -> None:
-        log = self._t.log
-        log.append((self._store.next_id("log"), entry))
-        self._undo.append(lambda: (log.pop(), None)[1])
+        self._put(self._t.log, self._store.next_id("log"), entry)
 
     def log_of(
         self, *, trade_id: int | None = None, setup_id: int | None = None, event: str | None = None
     ) -> list[LogEntry]:
         return [
             replace(e, id=entry_id)
-            for entry_id, e in self._t.log
+            for entry_id, e in self._t.log.items()
             if (trade_id is None or e.trade_id == trade_id)
             and (setup_id is None or e.setup_id == setup_id)
             and (event is None or e.event == event)
@@ -333,12 +365,10 @@ class MemoryBooks:
         raise NotImplementedError("no test of the chain runs in memory")
 
     def halt(self) -> Halt | None:
-        return self._t.halt[0] if self._t.halt else None
+        return self._t.halt.get("now")
 
     def set_halt(self, halt: Halt | None) -> None:
-        former = list(self._t.halt)
-        self._t.halt[:] = [halt] if halt else []
-        self._undo.append(lambda: self._t.halt.__setitem__(slice(None), former))
+        self._put(self._t.halt, "now", halt)
 
     def marker(self, name: str) -> str | None:
         return self._t.markers.get(name)
@@ -347,11 +377,7 @@ class MemoryBooks:
         self._put(self._t.markers, name, value)
 
     def _put(self, table: dict[K, V], key: K, value: V) -> None:
-        if key in table:
-            former = table[key]
-            self._undo.append(lambda: table.__setitem__(key, former))
-        else:
-            self._undo.append(lambda: (table.pop(key), None)[1])
+        self.former.append((table, key, table.get(key, _NONE)))
         table[key] = value
 
 
@@ -370,9 +396,9 @@ _SHAPES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]] = {
 """How to read all fields of a kind of row at once, and the place of each."""
 
 
-def _changed(row: Any, **changes: Any) -> Any:
+def _changed(row: V, **changes: Any) -> V:
     """Return a copy with other values, as `dataclasses.replace` does, in half the time."""
-    kind = type(row)
+    kind: Any = type(row)
     if kind not in _SHAPES:
         names = [f.name for f in fields(kind)]
         _SHAPES[kind] = attrgetter(*names), {name: place for place, name in enumerate(names)}
@@ -380,7 +406,8 @@ def _changed(row: Any, **changes: Any) -> Any:
     values = list(read(row))
     for name, value in changes.items():
         values[places[name]] = value
-    return kind(*values)
+    changed: V = kind(*values)
+    return changed
 
 
 def _check(what: str, status: Any, wanted: Sequence[Any]) -> None:

@@ -6,9 +6,10 @@ and each answer before it is read. Between two steps nothing that matters can ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 from botbox_cli.exchange.bybit import BybitExchange
@@ -119,13 +120,9 @@ class _SteppedStore:
         self._process.refuse_if_dead()
         return self._store.read(account)
 
-    @contextmanager
-    def write(self, account: Any) -> Iterator[Books]:
+    def write(self, account: Any, *, durable: bool = True) -> _SteppedWrite:
         self._process.refuse_if_dead()
-        with self._store.write(account) as books:
-            yield books
-            self._process.refuse_if_dead()
-        self._process.step("commit")
+        return _SteppedWrite(self._store.write(account, durable=durable), self._process)
 
     def take_lease(self, name: str, holder: Holder, now: Any, ttl_s: float) -> Holder | None:
         self._process.refuse_if_dead()
@@ -141,6 +138,29 @@ class _SteppedStore:
     def save_instruments(self, *args: Any) -> None:
         self._process.refuse_if_dead()
         self._store.save_instruments(*args)
+
+
+class _SteppedWrite:
+    """A transaction that ends with a step, and that a process which has died in it does not commit."""
+
+    __slots__ = ("_process", "_transaction")
+
+    def __init__(self, transaction: AbstractContextManager[Books], process: Process) -> None:
+        self._transaction, self._process = transaction, process
+
+    def __enter__(self) -> Books:
+        return self._transaction.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self._process.is_dead:
+            error = Killed()
+            self._transaction.__exit__(Killed, error, None)
+            raise error
+        self._transaction.__exit__(kind, error, trace)
+        if kind is None:
+            self._process.step("commit")
 
 
 def frozen(clock: Clock, seconds: float, meanwhile: Callable[[], Any] = lambda: None) -> Callable[[], None]:

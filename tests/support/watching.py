@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -68,6 +69,7 @@ class ScriptedStream:
         self._queue: list[News] = []
         self._turns = 0
         self._last = clock.now()
+        self.first: frozenset[str] = frozenset()
 
     @property
     def seconds(self) -> float:
@@ -102,6 +104,9 @@ class ScriptedStream:
 
     def follow(self, symbols: Sequence[str], intervals: Sequence[Interval]) -> None:
         self.followed.append((tuple(symbols), tuple(i.code for i in intervals)))
+
+    def put_first(self, symbols: AbstractSet[str]) -> None:
+        self.first = frozenset(symbols)
 
     def news(self, timeout_s: float) -> list[News]:
         self._refuse_busy_loop()
@@ -177,6 +182,9 @@ class HeldStream:
 
     def follow(self, symbols: Sequence[str], intervals: Sequence[Interval]) -> None:
         self.followed += symbols
+
+    def put_first(self, symbols: AbstractSet[str]) -> None:
+        self._inbox.put_first(symbols)
 
     def news(self, timeout_s: float) -> list[News]:
         return self._inbox.take(timeout_s)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from botbox_cli import bootstrap, config
+from botbox_cli.config import Settings
+from botbox_cli.web.office import WORKERS, Office
+from botbox_cli.web.routes import health
 from tests.support.cli import botbox
-from tests.support.web import Served, Visitor
+from tests.support.web import Served, Visitor, a_server
 from tests.web.conftest import BY_HAND, FOUND
 
 
@@ -230,6 +238,31 @@ def test_prices_are_of_open_trades_and_waiting_setups(person: Visitor) -> None:
     assert set(person.get("/api/prices").json()["prices"]) == {"BTCUSDT", "ETHUSDT"}
 
 
+def test_standing_of_a_trade_sold_in_part_counts_what_is_realised_and_what_is_left(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTBOX_TP1_FRACTION", "0.5")
+    with a_server(config.load(None)) as served, served.person() as person:
+        sell_half(person)
+
+        prices = person.get("/api/prices").json()
+        [trade] = person.get("/api/trades?status=open").json()["trades"]
+
+    held, bid = Decimal(trade["held"]), Decimal(prices["prices"]["ETHUSDT"]["bid"])
+    open_gain = held * (bid - Decimal(trade["entryPrice"]))
+    wanted = Decimal(trade["grossPnl"]) + open_gain - Decimal(trade["fees"])
+    assert 0 < held < Decimal(trade["quantity"]) * Decimal("0.6")
+    assert abs(Decimal(prices["trades"]["1"]["pnl"]) - wanted) < Decimal("1e-9")
+
+
+def sell_half(person: Visitor) -> None:
+    """Let the trade of the setup that was found reach its first target."""
+    person.post(f"/api/setups/{FOUND}/approve")
+    while person.get("/api/trades/1").json()["trade"]["exitPrice"] is None:
+        botbox("forward", "30m")
+        botbox("monitor", "--once")
+
+
 def test_script_with_the_token_needs_no_page(served: Served) -> None:
     with served.script() as script:
         answer = script.post(f"/api/setups/{FOUND}/approve")
@@ -257,3 +290,32 @@ def test_health_is_bad_when_open_trades_are_not_looked_after(person: Visitor) ->
 
     assert answer.status_code == 503
     assert answer.json()["monitor"]["ok"] is False
+
+
+def test_health_checks_that_wait_for_the_exchange_hold_up_nothing_else(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody needs a login to ask for the health: it must not take the threads that enter and leave trades."""
+    gives_up, asked = threading.Event(), []
+
+    def hangs(office: Office) -> tuple[str | None, datetime]:
+        asked.append(office)
+        gives_up.wait(60)
+        return "no answer", office.wall.now()
+
+    monkeypatch.setattr(health, "_reach", hangs)
+    with served.script() as script, ThreadPoolExecutor(2 * WORKERS) as threads:
+        try:
+            url = f"{served.url}/api/health"
+            waiting = [
+                threads.submit(httpx.get, url, timeout=60, trust_env=False) for _ in range(2 * WORKERS)
+            ]
+            while not asked:
+                time.sleep(0.01)
+
+            assert script.get("/metrics").status_code == 200
+            assert not any(each.done() for each in waiting)
+        finally:
+            gives_up.set()
+
+    assert {each.result().status_code for each in waiting} == {503}

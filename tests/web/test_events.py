@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count, islice
 from typing import Any
 
@@ -14,6 +17,7 @@ from botbox_cli.bootstrap import SystemClock
 from botbox_cli.config import Settings
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.services.web_login import another_token
+from botbox_cli.web import connection
 from botbox_cli.web.routes import events
 from tests.support.cli import botbox
 from tests.support.web import Served, Visitor, a_server
@@ -126,3 +130,74 @@ def test_server_ends_although_pages_listen(settings: Settings) -> None:
             next(told)
 
         assert list(told) == []
+
+
+def test_listeners_of_one_login_are_bounded_and_others_still_get_in(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "LISTENERS_OF_ONE", 2)
+    with ExitStack() as stack:
+        greedy = stack.enter_context(served.person())
+        held = [states(stack.enter_context(greedy.http.stream("GET", "/api/events"))) for _ in range(2)]
+        assert all(next(told) for told in held)
+
+        refused = greedy.get("/api/events")
+        other = stack.enter_context(served.person())
+        heard = states(stack.enter_context(other.http.stream("GET", "/api/events")))
+
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many")
+        assert next(heard)["halted"] is False
+
+
+def test_listeners_with_the_token_are_bounded_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LISTENERS_OF_ONE", 1)
+    with served.script() as script, script.stream("GET", "/api/events") as first:
+        told = states(first)
+        next(told)
+
+        assert script.get("/api/events").status_code == 429
+
+
+def test_client_that_hangs_up_at_once_gives_its_place_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "LISTENERS_OF_ONE", 3)
+    host = f"127.0.0.1:{served.place.port}"
+    asked = f"GET /api/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n\r\n"
+    for _ in range(40):
+        with socket.create_connection((served.place.host, served.place.port), timeout=30) as hasty:
+            hasty.sendall(asked.encode())
+
+    with served.script() as script:
+        until(lambda: _listens(script))
+
+
+def _listens(script: httpx.Client) -> bool:
+    with script.stream("GET", "/api/events") as answer:
+        return answer.status_code == 200
+
+
+def test_listener_that_reads_no_more_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its system still answers, or not even that: what is sent stays unread, and its place goes to others."""
+    monkeypatch.setattr(connection, "VANISHED_S", 1)
+    monkeypatch.setattr(events, "LISTENERS_OF_ONE", 1)
+    monkeypatch.setattr(events, "LOOK_S", 0.001)
+    looks = count(1)
+    monkeypatch.setattr(events.Lookout, "_look", lambda _: {"log": next(looks), "filler": "x" * 65536})
+    host = f"127.0.0.1:{served.place.port}"
+    asked = f"GET /api/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n\r\n"
+    with socket.socket() as asleep, served.script() as script:
+        asleep.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        asleep.connect((served.place.host, served.place.port))
+        asleep.sendall(asked.encode())
+        assert asleep.recv(9) == b"HTTP/1.1 "
+        assert not _listens(script)
+
+        until(lambda: _listens(script))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -101,6 +101,28 @@ def test_approving_opens_a_trade_that_appears(
     assert [t["status"] for t in botbox("trades", "--json").document["trades"]] == ["OPEN"]
 
 
+def test_trade_sold_in_part_shows_what_is_left_and_the_whole_result(
+    open_page: OpenPage, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTBOX_TP1_FRACTION", "0.5")
+    with served.person() as person:
+        botbox("approve", FOUND, "--execute")
+        while person.get("/api/trades/1").json()["trade"]["exitPrice"] is None:
+            botbox("forward", "30m")
+            botbox("monitor", "--once")
+        page = open_page(DESKTOP)
+        log_in(page, served)
+        page.locator("#open .way .mark").wait_for(state="attached")
+        trade = person.get("/api/trades/1").json()["trade"]
+        pnl = Decimal(person.get("/api/prices").json()["trades"]["1"]["pnl"])
+
+    def cell(name: str) -> str:
+        return str(page.locator(f"[data-trade='1'] [data-name='{name}']").inner_text())
+
+    assert cell("Quantity") == f"{trade['held']} of {trade['quantity']}"
+    assert cell("P&L now") == f"{'+' if pnl > 0 else '−'}{abs(pnl):.2f}"
+
+
 @WIDTHS
 def test_rejecting_asks_why(size: dict[str, int], open_page: OpenPage, served: Served) -> None:
     page = open_page(size)

@@ -6,8 +6,9 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -535,6 +536,43 @@ def test_connections_that_end_no_request_give_their_places_back(
         with suppress(ConnectionResetError):
             while slow.recv(65536):
                 pass
+
+
+def test_idle_connections_make_room_for_others(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CONNECTIONS_MAX", 8)
+    address = ("127.0.0.1", served.place.port)
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(address, timeout=LIMIT_S))
+
+        with served.script() as script:
+            assert script.get("/api/trades").status_code == 200
+
+
+def test_connections_that_are_all_busy_are_bounded(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CONNECTIONS_MAX", 2)
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(served.script()) for _ in range(2)]
+        streams = [stack.enter_context(script.stream("GET", "/api/events")) for script in listeners]
+        lines = [stream.iter_lines() for stream in streams]
+        assert all(next(each) for each in lines)
+
+        with served.script() as script:
+            refused = script.get("/api/trades")
+
+        assert error_of(refused) == (503, "too_many")
+        assert refused.headers["connection"] == "close"
+        listeners[0].close()
+        assert wait_for(lambda: httpx.get(f"{served.url}/api/session", trust_env=False).status_code == 200)
+
+
+def wait_for(is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_answer_that_takes_long_is_not_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def record(
       botbox record --once --since 2y
     """
     from botbox_cli.cli.passes import record_pass
-    from botbox_cli.cli.progress import progress_of
+    from botbox_cli.cli.progress import counting
     from botbox_cli.cli.render import record_report
     from botbox_cli.services.jobs import AlreadyRunning
 
@@ -48,7 +48,7 @@ def record(
 
         def one_pass() -> int:
             try:
-                with progress_of(session.console) as progress:
+                with counting(session.console, "candles", worth_a_line=5000) as progress:
                     done = record_pass(wiring, symbols, timeframes, start, progress)
             except AlreadyRunning as e:
                 return session.nothing_done(e, {"recorded": 0, "repaired": 0, "series": [], "errors": []})

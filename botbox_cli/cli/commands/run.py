@@ -56,12 +56,12 @@ def run(
 def _all_three(session: Session, wiring: Wiring, tell: Tell) -> int:
     """Run the three jobs one after the other; what one meets does not keep the next from its work."""
     from botbox_cli.cli import passes, render
-    from botbox_cli.cli.progress import progress_of
+    from botbox_cli.cli.progress import counting
 
     settings, console = session.settings, session.console
 
     def record() -> Done:
-        with progress_of(console) as progress:
+        with counting(console, "candles", worth_a_line=5000) as progress:
             return passes.record_pass(wiring, settings.symbols, settings.timeframes, None, progress)
 
     def monitor() -> Done:

@@ -123,19 +123,6 @@ def _group_document(group: ShadowGroup) -> Document:
 
 
 def _document(account: Account, figures: Statistics) -> Document:
-    from botbox_cli.documents import number_or_null
-    from botbox_cli.domain.number import plain
+    from botbox_cli.documents import statistics_document
 
-    return {
-        "mode": str(account.mode),
-        "user_id": account.user_id,
-        "trades": figures.trades,
-        "wins": figures.wins,
-        "losses": figures.losses,
-        "win_rate": number_or_null(figures.win_rate),
-        "expectancy_r": number_or_null(figures.expectancy_r),
-        "profit_factor": number_or_null(figures.profit_factor),
-        "max_drawdown": plain(figures.max_drawdown),
-        "pnl": plain(figures.pnl),
-        "fees": plain(figures.fees),
-    }
+    return {"mode": str(account.mode), "user_id": account.user_id, **statistics_document(figures)}

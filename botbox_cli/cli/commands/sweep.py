@@ -56,6 +56,7 @@ def sweep(  # noqa: PLR0913, PLR0917  # one parameter an option
     from botbox_cli.analysis.rules.grid import combinations, grid_of
     from botbox_cli.analysis.rules.registry import configured, known_rule
     from botbox_cli.cli import sweep_report as report
+    from botbox_cli.cli.progress import counting
     from botbox_cli.config import data_dir
     from botbox_cli.services import sweep as service
 
@@ -85,7 +86,7 @@ def sweep(  # noqa: PLR0913, PLR0917  # one parameter an option
             workplace = connected(cluster, prepared.job)  # type: ignore[assignment]
         memory = data_dir() / "sweeps" / f"{prepared.job.key}.jsonl"
         try:
-            with workplace as pool, report.progress_of(session.console) as progress:
+            with workplace as pool, counting(session.console, "combinations", worth_a_line=100) as progress:
                 result = service.sweep(ask, prepared, wanted, pool, memory, progress=progress)
         except KeyboardInterrupt:
             raise Interrupted("interrupted", "the same sweep goes on where it was") from None

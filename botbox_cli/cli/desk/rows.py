@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from botbox_cli.cli.desk.model import Model, Standing, standing
+from botbox_cli.cli.desk.model import Model
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.setup import Setup
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.ports import Price
-from botbox_cli.services.attend import target_of
 from botbox_cli.services.plan import drift_in_r
+from botbox_cli.services.standing import Standing, standing
 from botbox_cli.services.trades import TradeView
+from botbox_cli.services.watch_trades import exit_price
 
 SETUP_COLUMNS = {
     "id": 4, "symbol": 11, "side": 6, "tf": 5, "entry": 11, "drift": 8, "left": 8, "status": 9
@@ -45,7 +46,7 @@ def trade_cells(shown: TradeView, price: Price | None) -> tuple[str, ...]:
     """Return one open trade with its result so far and its distances in percent and R."""
     trade = shown.trade
     head = (str(trade.id), trade.symbol, str(trade.direction))
-    at = standing(shown, price, target_of(trade))
+    at = standing(shown, None if price is None else exit_price(trade, price))
     if trade.status is not TradeStatus.OPEN or at is None:
         return (*head, "" if at is None else plain(at.price), str(trade.status).lower(), "", "", "")
     return (*head, plain(at.price), f"{at.pnl:+.2f}", _r(at.r), *_distances(at))

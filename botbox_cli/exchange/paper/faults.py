@@ -180,7 +180,7 @@ class FaultyExchange:
         self.schedule = schedule or FaultSchedule()
         self.clock = exchange.clock
         self._lock = threading.Lock()
-        self._former: dict[tuple[str, str, str], Reply] = {}
+        self._former: dict[tuple[Any, ...], Reply] = {}
         self._late: list[tuple[int, Request, Effects | None]] = []
 
     def handle(self, request: Request) -> Reply:
@@ -192,9 +192,11 @@ class FaultyExchange:
         """
         with self._lock:
             rules = self.schedule.befall(request)
-            due = self._take_due()
+            due = self._take_due() if self._late else ()
         for at_ms, late, effects in due:
             self.exchange.handle(late, effects, at_ms)
+        if not rules:
+            return self._ordinary(request, None)
         for rule in rules:
             if rule.kind == "delay":
                 self.clock.sleep(rule.seconds)
@@ -214,7 +216,8 @@ class FaultyExchange:
                 self._late.append((to_ms(self.clock.now()) + round(rule.seconds * 1000), request, effects))
             raise Broken("timeout", None, 0.0)
         if rule.kind == "stale":
-            return self._former.get(_key(request)) or self._ordinary(request, effects)
+            former = self._former.get(_key(request)) if request.method == "GET" else None
+            return former or self._ordinary(request, effects)
         if rule.kind == "twice":
             self.exchange.handle(request, effects)
             return self._ordinary(request, effects)
@@ -248,25 +251,23 @@ class FaultyExchange:
 
     def _ordinary(self, request: Request, effects: Effects | None) -> Reply:
         reply = self.exchange.handle(request, effects)
-        self._former[_key(request)] = reply
+        if request.method == "GET":
+            self._former[_key(request)] = reply
         return reply
 
     def _take_due(self) -> list[tuple[int, Request, Effects | None]]:
-        if not self._late:
-            return []
         now_ms = to_ms(self.clock.now())
         due = sorted((each for each in self._late if each[0] <= now_ms), key=lambda each: each[0])
         self._late = [each for each in self._late if each[0] > now_ms]
         return due
 
 
-def _key(request: Request) -> tuple[str, str, str]:
-    return request.method, request.path, repr(request.params)
+def _key(request: Request) -> tuple[Any, ...]:
+    """Return what two requests for the same thing have in common; a query's values are texts."""
+    return request.path, *request.params.items()
 
 
 def _effects(rules: Sequence[Rule]) -> Effects | None:
-    if not rules:
-        return None
     effects = Effects()
     for rule in rules:
         if rule.kind == "partial_fill":

@@ -88,12 +88,11 @@ class ScriptedMarket:
 
     def path(self, symbol: str, after_ms: int, until_ms: int) -> Iterable[Move]:
         track = self._tracks.get(symbol)
-        if track is None:
-            return
+        if track is None or not track.times or track.times[-1] < after_ms:
+            return []
         first, end = bisect_left(track.times, after_ms), bisect_right(track.times, until_ms)
-        for index in range(first, end):
-            at_ms, price = track.times[index], track.prices[index]
-            yield Move(at_ms, at_ms, price, price)
+        moves = zip(track.times[first:end], track.prices[first:end], strict=True)
+        return [Move(at_ms, at_ms, price, price) for at_ms, price in moves]
 
     def tickers(self, symbol: str | None, at_ms: int) -> list[dict[str, str]]:
         self._rules = self._rules or {row["symbol"]: from_row(row) for row in self._rows}

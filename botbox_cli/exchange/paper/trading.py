@@ -161,17 +161,20 @@ class Trading:
     def _walk(self, after_ms: int, now_ms: int) -> None:
         """Let prices, delays and delistings happen to the open orders, in the order of their moments."""
         symbols = {order.symbol for order in self.account.open.values()}
-        for symbol in [each for each in sorted(symbols) if self._instrument(each) is None]:
+        delisted = sorted(symbol for symbol in symbols if self._instrument(symbol) is None)
+        for symbol in delisted:
             symbols.remove(symbol)
             for order in [each for each in self.account.open.values() if each.symbol == symbol]:
                 order.cancel_type = "CancelByAdmin"
                 self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
         moves = {symbol: list(self._market.path(symbol, after_ms, now_ms)) for symbol in symbols}
-        events = [
-            event
-            for order in self.account.open.values()
-            if (event := self._next_event(order, moves[order.symbol], now_ms))
-        ]
+        events = []
+        for order in self.account.open.values():
+            way = moves[order.symbol]
+            if way or order.due_ms is not None or order.cancel_due_ms is not None:
+                event = self._next_event(order, way, now_ms)
+                if event is not None:
+                    events.append(event)
         heapq.heapify(events)
         while events:
             event = heapq.heappop(events)

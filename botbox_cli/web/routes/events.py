@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from botbox_cli.documents import iso
 from botbox_cli.errors import BotboxError
@@ -24,7 +25,9 @@ from botbox_cli.web.routes.health import jobs_of
 router = APIRouter(tags=["events"])
 LOOK_S = 1.0
 HEARTBEAT_S = 15.0
-LISTENERS_MAX = 50
+LISTENERS_MAX = 256
+LISTENERS_OF_ONE = 16
+"""Of one session, or of one client that has the token."""
 RETRY_MS = 2000
 
 State = dict[str, Any]
@@ -35,7 +38,7 @@ class Lookout:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: dict[asyncio.Event, str] = {}
         self._task: asyncio.Task[None] | None = None
         self._stamp = ""
         self.state: State = {}
@@ -44,19 +47,22 @@ class Lookout:
     def listeners(self) -> int:
         return len(self._listeners)
 
-    def join(self) -> asyncio.Event:
-        """Return an event that is set with every new state."""
+    def join(self, who: str) -> asyncio.Event:
+        """Return an event that is set with every new state. Raises Refused."""
+        if list(self._listeners.values()).count(who) >= LISTENERS_OF_ONE:
+            message = f"{LISTENERS_OF_ONE} pages of this login are listening already"
+            raise Refused(429, message, "close some", code="too_many")
         if len(self._listeners) >= LISTENERS_MAX:
             raise Refused(503, f"{LISTENERS_MAX} pages are listening already", "close some", code="too_many")
         bell = asyncio.Event()
-        self._listeners.add(bell)
+        self._listeners[bell] = who
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look_out())
         return bell
 
     def leave(self, bell: asyncio.Event) -> None:
         """Stop listening; with the last one the looking ends."""
-        self._listeners.discard(bell)
+        self._listeners.pop(bell, None)
 
     async def _look_out(self) -> None:
         while self._listeners and not self._office.closing.is_set():
@@ -87,6 +93,20 @@ def _mark(run: Any) -> str:
     return iso(run.finished_at or run.started_at)
 
 
+class _Stream(StreamingResponse):
+    """Words for one listener, who gives the place back also when gone before the first of them."""
+
+    def __init__(self, words: AsyncIterator[str], lookout: Lookout, bell: asyncio.Event) -> None:
+        super().__init__(words, media_type="text/event-stream")
+        self._lookout, self._bell = lookout, bell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._lookout.leave(self._bell)
+
+
 @router.get(
     "/api/events",
     responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
@@ -98,32 +118,30 @@ async def events(request: Request) -> StreamingResponse:
     if office.lookout is None:
         office.lookout = Lookout(office)
     token_digest = await office.read(office.web.token_digest)
-    bell = office.lookout.join()
-    return StreamingResponse(_stream(office, visit, bell, token_digest), media_type="text/event-stream")
+    lookout: Lookout = office.lookout
+    bell = lookout.join(visit.digest or f"token of {visit.client}")
+    return _Stream(_stream(office, visit, bell, token_digest), lookout, bell)
 
 
 async def _stream(
     office: Office, visit: Visit, bell: asyncio.Event, token_digest: str | None
 ) -> AsyncIterator[str]:
     lookout: Lookout = office.lookout
-    try:
-        yield f"retry: {RETRY_MS}\n\n"
-        told: State | None = None
-        asked_at = time.monotonic()
-        while not office.closing.is_set():
-            if lookout.state and lookout.state != told:
-                told = lookout.state
-                yield f"event: state\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
-            bell.clear()
-            rang = await _rang(office, bell)
-            if not rang or time.monotonic() - asked_at > HEARTBEAT_S:
-                asked_at = time.monotonic()
-                if not await office.read(_is_welcome, office, visit, token_digest):
-                    return
-            if not rang:
-                yield ": still here\n\n"
-    finally:
-        lookout.leave(bell)
+    yield f"retry: {RETRY_MS}\n\n"
+    told: State | None = None
+    asked_at = time.monotonic()
+    while not office.closing.is_set():
+        bell.clear()  # first: what rings while the state is on its way is not lost
+        if lookout.state and lookout.state != told:
+            told = lookout.state
+            yield f"event: state\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
+        rang = await _rang(office, bell)
+        if not rang or time.monotonic() - asked_at > HEARTBEAT_S:
+            asked_at = time.monotonic()
+            if not await office.read(_is_welcome, office, visit, token_digest):
+                return
+        if not rang:
+            yield ": still here\n\n"
 
 
 async def _rang(office: Office, bell: asyncio.Event) -> bool:

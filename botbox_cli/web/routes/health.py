@@ -37,16 +37,15 @@ async def health(request: Request) -> Response:
 
     A pass is not well when open trades were not looked after for 15 minutes, or when it failed.
     """
-    office = office_of(request)
-    found = await office.work(health_of, office)
+    found = await health_of(office_of(request))
     return answer(found.document, 200 if found.document["ok"] else 503)
 
 
-def health_of(office: Office) -> Found:
+async def health_of(office: Office) -> Found:
     """Look at everything, at most once a second; at the exchange, every ten."""
     if office.health is None:
         office.health = Lately(DATABASE_HOLDS_S, lambda: _look(office))
-    found: Found = office.health.get()
+    found: Found = await office.health.get()
     return found
 
 
@@ -61,25 +60,31 @@ def jobs_of(office: Office) -> dict[str, JobRun | None]:
     return {job: office.desk.store.last_job(name) for job, name in names.items()}
 
 
-def _look(office: Office) -> Found:
+async def _look(office: Office) -> Found:
+    if office.exchange_state is None:
+        office.exchange_state = Lately(EXCHANGE_HOLDS_S, lambda: office.work(_reach, office))
+    error, at = await office.exchange_state.get()
+    passes = await office.read(_passes, office)
+    document = {
+        "database": {"ok": passes is not None, "age_seconds": 0.0},
+        "exchange": {"ok": error is None, "age_seconds": round((office.wall.now() - at).total_seconds(), 1)},
+        **(passes or {job: {"ok": True, "age_seconds": None} for job in JOBS}),
+    }
+    is_well = all(check["ok"] for check in document.values())
+    return Found({"ok": is_well, **document}, error)
+
+
+def _passes(office: Office) -> Document | None:
+    """Return how the last passes are; None if the database can't be asked."""
     desk = office.desk
     now = desk.clock.now()
-    jobs: dict[str, JobRun | None] = dict.fromkeys(JOBS)
-    has_open_trades, is_database_well = False, True
     try:
         jobs = jobs_of(office)
         with desk.store.read(desk.account) as books:
             has_open_trades = bool(books.trades(LIVING_TRADES, limit=1))
     except BotboxError:
-        is_database_well = False
-    error, age = _exchange(office)
-    document = {
-        "database": {"ok": is_database_well, "age_seconds": 0.0},
-        "exchange": {"ok": error is None, "age_seconds": age},
-        **{job: _pass(run, now, is_wanted=job == "monitor" and has_open_trades) for job, run in jobs.items()},
-    }
-    is_well = all(check["ok"] for check in document.values())
-    return Found({"ok": is_well, **document}, error)
+        return None
+    return {job: _pass(run, now, is_wanted=job == "monitor" and has_open_trades) for job, run in jobs.items()}
 
 
 def _pass(run: JobRun | None, now: datetime, *, is_wanted: bool) -> Document:
@@ -93,17 +98,10 @@ def _pass(run: JobRun | None, now: datetime, *, is_wanted: bool) -> Document:
     return {"ok": is_well, "age_seconds": round(age.total_seconds(), 1)}
 
 
-def _exchange(office: Office) -> tuple[str | None, float]:
-    """Return why the exchange can't be reached (None: it can), and how many seconds ago that was found out."""
-    if office.exchange_state is None:
-        office.exchange_state = Lately(EXCHANGE_HOLDS_S, lambda: (_reach(office), office.wall.now()))
-    error, at = office.exchange_state.get()
-    return error, round((office.wall.now() - at).total_seconds(), 1)
-
-
-def _reach(office: Office) -> str | None:
+def _reach(office: Office) -> tuple[str | None, datetime]:
+    """Return why the exchange can't be reached (None: it can), and when that was found out."""
     try:
         office.desk.exchange.server_time()
     except BotboxError as e:
-        return e.message
-    return None
+        return e.message, office.wall.now()
+    return None, office.wall.now()

@@ -9,14 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from botbox_cli import __version__, bootstrap
-from botbox_cli.documents import Document, iso, number_or_null, time_or_null
+from botbox_cli.documents import Document, iso, statistics_document, time_or_null
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.statistics import Result, statistics_of
 from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.trades import TradeView, list_trades
 from botbox_cli.web.answer import answer, raw, rendered
 from botbox_cli.web.office import Office, office_of, visit_of
-from botbox_cli.web.routes.health import health_of, jobs_of
+from botbox_cli.web.routes.health import Found, health_of, jobs_of
 from botbox_cli.web.shapes import Stats, Status
 
 router = APIRouter(tags=["status"])
@@ -28,14 +28,13 @@ POINTS_MAX = 2000
 async def status(request: Request) -> Response:
     """Mode and account, the brake, the last passes, and whether exchange and database can be reached."""
     office = office_of(request)
-    return answer(await office.work(_status, office))
+    return answer(await office.read(_status, office, await health_of(office)))
 
 
-def _status(office: Office) -> Document:
+def _status(office: Office, health: Found) -> Document:
     settings, account = office.settings, office.desk.account
     with office.desk.store.read(account) as books:
         halt = books.halt()
-    health = health_of(office)
     return {
         "version": __version__,
         "mode": str(settings.mode),
@@ -93,15 +92,7 @@ def _stats_document(office: Office, views: list[TradeView]) -> Document:
     figures = statistics_of([Result(_pnl(v), v.pnl.r_multiple, v.pnl.fees) for v in views])
     return {
         "mode": str(office.settings.mode),
-        "trades": figures.trades,
-        "wins": figures.wins,
-        "losses": figures.losses,
-        "win_rate": number_or_null(figures.win_rate),
-        "expectancy_r": number_or_null(figures.expectancy_r),
-        "profit_factor": number_or_null(figures.profit_factor),
-        "max_drawdown": plain(figures.max_drawdown),
-        "pnl": plain(figures.pnl),
-        "fees": plain(figures.fees),
+        **statistics_document(figures),
         "curve": _curve(views),
     }
 

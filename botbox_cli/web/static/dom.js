@@ -56,7 +56,9 @@ export function left(from, until) {
   return seconds < 5400 ? `${Math.ceil(seconds / 60)} min left` : `${Math.round(seconds / 3600)} h left`;
 }
 
+// What is said already is not said again beside it.
 export function toast(text, kind = "") {
+  if ([...$("toasts").children].some((shown) => shown.textContent === text)) return;
   const shown = el("p", { class: `toast ${kind}` }, text);
   $("toasts").append(shown);
   setTimeout(() => shown.remove(), kind === "bad" ? 15000 : 6000);

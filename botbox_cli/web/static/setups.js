@@ -221,6 +221,13 @@ function sizing() {
   ], `bound by ${s.limitedBy.replaceAll("_", " ")}`);
 }
 
+// What kind of market a band of the regime is.
+function market(band) {
+  const [name, bound] = band.split(" ");
+  const words = { calm: "calm market", trending: "trending market", between: "market neither calm nor trending" };
+  return [words[name] ?? "market unknown", bound].filter(Boolean).join(" ");
+}
+
 function statistics() {
   const card = state.card;
   if (card === null) return facts("Others like it", "statistics", [], "…");
@@ -235,7 +242,7 @@ function statistics() {
   return facts("Others like it", "statistics", [
     [symbol, rate(found.symbol)],
     [`${found.allSymbols.symbols} symbols`, rate(found.allSymbols)],
-  ], `${found.rule}, regime ${found.regimeBand}`);
+  ], `${found.rule}, ${market(found.regimeBand)}`);
 }
 
 // -- the decision

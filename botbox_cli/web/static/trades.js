@@ -6,7 +6,7 @@ import { ask } from "./dialog.js";
 import { curveChart, dispose } from "./chart.js";
 
 const PAGE = 20;
-const state = { open: [], closed: [], next: null, prices: {}, curve: null, curveText: "", system: null, changed: () => {} };
+const state = { open: [], closed: [], next: null, standings: {}, curve: null, curveText: "", system: null, changed: () => {} };
 
 export function begin(system, changed) {
   state.system = system;
@@ -36,7 +36,7 @@ async function more() {
 
 export async function refreshPrices() {
   if (!state.open.length) return;
-  state.prices = (await get("/api/prices")).prices;
+  state.standings = (await get("/api/prices")).trades;
   drawOpen();
 }
 
@@ -59,17 +59,14 @@ function table(caption, columns, rows, none) {
 
 const plainCell = (pick) => (trade) => ({ text: pick(trade) ?? "–" });
 
+// Where it stands at its newest price, as the server computes it: what is realised, and what is still held.
 function nowOf(trade) {
-  const quote = state.prices[trade.symbol];
-  if (!quote || trade.entryPrice === null || trade.status !== "OPEN") return null;
-  const isLong = trade.direction === "long";
-  const at = Number(isLong ? quote.bid : quote.ask);
-  const sign = isLong ? 1 : -1;
-  const risk = Math.abs(Number(trade.entryPrice) - Number(trade.stopLoss));
-  const each = (at - Number(trade.entryPrice)) * sign;
-  const pnl = each * Number(trade.quantity) - Number(trade.fees ?? 0);
-  return { at, pnl, r: risk ? each / risk : null, text: isLong ? quote.bid : quote.ask };
+  const at = trade.status === "OPEN" ? state.standings[trade.id] : undefined;
+  return at ? { at: Number(at.price), pnl: at.pnl, text: at.price } : null;
 }
+
+// A part may be sold already.
+const holding = (trade) => (trade.exitPrice === null ? trade.quantity : `${trade.held} of ${trade.quantity}`);
 
 // Where the price stands between stop and target.
 function way(trade) {
@@ -87,7 +84,7 @@ function drawOpen() {
   const focused = document.activeElement?.dataset?.close;
   fill($("open"), table("Open trades", [
     ["Pair", (t) => ({ text: el("span", {}, el("strong", {}, t.symbol), " ", el("span", { class: `tag ${t.direction}` }, t.direction)) })],
-    ["Quantity", plainCell((t) => t.quantity)],
+    ["Quantity", plainCell(holding)],
     ["Entry", plainCell((t) => price(t.entryPrice))],
     ["Now", plainCell((t) => nowOf(t)?.text)],
     ["P&L now", (t) => {
@@ -124,7 +121,7 @@ function askClose(trade) {
   const isLive = state.system().mode === "live";
   ask({
     title: `${isLive ? "REAL MONEY: close" : "Close"} ${trade.symbol} now?`,
-    lines: [`${trade.quantity} at market; its stop is cancelled first.`],
+    lines: [`${trade.held} at market; its stop is cancelled first.`],
     fields: [
       ...(isLive ? [{ name: "confirm", label: `Type ${trade.symbol} to confirm`, wanted: trade.symbol, required: true }] : []),
       { name: "reason", label: "Why? (optional)" },

@@ -6,7 +6,7 @@ from tests.simulation.mutants.places import (
     CHANNEL,
     CODES,
     LOGIN,
-    SQL_BOOKS,
+    STATEMENTS,
     T_BOOKS,
     T_CHAIN,
     T_CHANNEL,
@@ -14,6 +14,7 @@ from tests.simulation.mutants.places import (
     T_CONSOLE,
     T_LIVE,
     T_SERVE,
+    UNKEPT,
 )
 
 OWN_ACCOUNT = (
@@ -22,10 +23,11 @@ OWN_ACCOUNT = (
         "the books show the rows of all accounts",
         (
             Edit(
-                SQL_BOOKS,
+                STATEMENTS,
                 "    return select(*columns).where(table.c.account_id == ACCOUNT)",
                 "    return select(*columns).where(ACCOUNT == ACCOUNT)",
             ),
+            UNKEPT,
         ),
         (
             f"{T_BOOKS}::test_books_of_another_account_do_not_exist",
@@ -38,10 +40,11 @@ OWN_ACCOUNT = (
         "a row of another account can be moved by its number",
         (
             Edit(
-                SQL_BOOKS,
+                STATEMENTS,
                 "    return update(key.table).where(key == KEY, key.table.c.account_id == ACCOUNT)",
                 "    return update(key.table).where(key == KEY, ACCOUNT == ACCOUNT)",
             ),
+            UNKEPT,
         ),
         (f"{T_BOOKS}::test_books_of_another_account_do_not_exist",),
         in_days=False,

@@ -13,7 +13,7 @@ from tests.simulation.mutants.places import (
     SEND,
     SESSION,
     SETTLE,
-    SQL_BOOKS,
+    STATEMENTS,
     T_BACKUP,
     T_BOOKS,
     T_BYBIT,
@@ -26,6 +26,7 @@ from tests.simulation.mutants.places import (
     T_SESSION,
     T_STOP,
     T_VIEWS,
+    UNKEPT,
 )
 
 ONE_ENTRY = (
@@ -97,10 +98,11 @@ ONE_ENTRY = (
         "a status moves from whatever it is, so that of two deciders both win",
         (
             Edit(
-                SQL_BOOKS,
+                STATEMENTS,
                 "    return _of(key).where(_is_among(key.table.c.status, count))",
                 "    return _of(key)",
             ),
+            UNKEPT,
         ),
         (
             f"{T_BOOKS}::test_setup_moves_once",
@@ -223,8 +225,8 @@ PROVED_ABSENCE = (
         (
             Edit(
                 BYBIT,
-                "        return Look(report, min([now, *told]))",
-                "        return Look(report, max([now, *told]))",
+                "        return Look(report, min([now, *told]), ",
+                "        return Look(report, max([now, *told]), ",
             ),
         ),
         (

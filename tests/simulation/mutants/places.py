@@ -1,5 +1,7 @@
 """Short names for the modules that are broken and for the tests that notice."""
 
+from tests.simulation.mutants.mutant import Edit
+
 SEND, SETTLE, PROTECT, LEAVE = (f"services/{name}.py" for name in ("send", "settle", "protect", "leave"))
 ATTEND, BOOK, LEASE, EXECUTE = (f"services/{name}.py" for name in ("attend", "book", "lease", "execute"))
 LATE, OUTSIDE, MARGIN, PLAN = (f"services/{name}.py" for name in ("late_fills", "outside", "margin", "plan"))
@@ -11,7 +13,13 @@ ADOPT, BRAKES, RECONCILE, AUDIT = (
     f"services/{name}.py" for name in ("adopt_stop", "brakes", "reconcile", "audit")
 )
 BYBIT, CODES, SESSION = (f"exchange/{name}.py" for name in ("bybit", "codes", "session"))
-SQL_BOOKS = "storage/books.py"
+STATEMENTS = "storage/statements.py"
+UNKEPT = Edit(
+    "storage/run.py",
+    "        return PLANS.get((statement.name, statement.args, names))\n",
+    "        return None\n",
+)
+"""Goes with an edit of STATEMENTS: SQLite would be asked in the SQL that is kept of them."""
 FIRST_TABLES = "storage/migrations/versions/0001_first_tables.py"
 TRADE, PNL = "domain/trade.py", "domain/pnl.py"
 

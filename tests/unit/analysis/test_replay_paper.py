@@ -30,13 +30,13 @@ from botbox_cli.exchange.paper.limits import LimitRules
 from botbox_cli.exchange.paper.replay import ReplayMarket
 from botbox_cli.exchange.paper.store import MemoryBooks
 from botbox_cli.ports import Holder
-from botbox_cli.services.attend import target_of
 from botbox_cli.services.backtest import stretch
 from botbox_cli.services.book import TradeBook, books_of
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.portfolio import hold
+from botbox_cli.services.target import target_of
 from botbox_cli.storage.store import SqlStore
 from tests.property.test_analysis import evidence_of
 from tests.support.candle_store import MemoryCandles

@@ -781,3 +781,11 @@ def test_retention_that_is_none_is_refused(
 
     assert ran.code == 3
     assert f"BOTBOX_CANDLE_RETENTION={value} is not valid" in ran.err
+
+
+@pytest.mark.parametrize("command", ["show", "trade"])
+def test_an_id_that_nothing_has_gets_the_same_hint_whatever_it_is(command: str, installation: Path) -> None:
+    impossible, unknown = botbox(command, "0"), botbox(command, "99")
+
+    assert (impossible.code, unknown.code) == (4, 4)
+    assert impossible.err.splitlines()[1] == unknown.err.splitlines()[1]

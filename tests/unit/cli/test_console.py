@@ -5,11 +5,13 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from botbox_cli.cli.console import Column, Console
+from botbox_cli.cli.render import amount, price, ratio
 from botbox_cli.cli.table import draw
 from botbox_cli.errors import UsageError
 from tests.support.cli import console
@@ -109,6 +111,14 @@ def test_a_drawn_table_fits_the_terminal_and_cuts_no_id(width: int) -> None:
     assert "…" not in text
     assert ("2026-07-24" in text) is (width >= 80)
     assert ("more column" in text) is (width < 80)
+
+
+def test_where_no_table_fits_each_row_is_a_record_and_no_id_is_cut() -> None:
+    link = "bb-abcdef-12-entry1"
+
+    text = draw(COLUMNS, [[link, "BTCUSDT", "a note", ""]], width=24, colour=False, is_unicode=True)
+
+    assert text.splitlines() == [link, "  symbol BTCUSDT, note a", "  note"]
 
 
 def test_a_drawn_table_without_unicode_is_ascii() -> None:
@@ -212,3 +222,11 @@ def test_piped_streams_have_no_width_and_no_colour(monkeypatch: pytest.MonkeyPat
     at = Console.of_process({})
 
     assert (at.width, at.colour) == (None, False)
+
+
+def test_quotients_have_sensible_digits_in_a_pipe_and_amounts_all_of_theirs() -> None:
+    pipe, exact = console(), Decimal("1996.177422600000001")
+
+    assert ratio(pipe, Decimal(-1) / 3) == "-0.33333333"
+    assert amount(pipe, exact) == price(pipe, exact) == str(exact)
+    assert price(pipe, Decimal(10) / 3) == "3.333333333333333"

@@ -59,11 +59,30 @@ def test_screen(world: World, width: int, height: int) -> None:
     async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
         await drawn(desk, pilot)
         await desk.shows(pilot, "60500", "+0.00R")
-        if width >= 110:
+        if width >= 116:
             await desk.shows(pilot, "Setup 2: ETHUSDT", "target 2600")
         await desk.looks_like(pilot, f"desk-{width}x{height}")
 
     desk.run(script, width=width, height=height)
+
+
+@pytest.mark.parametrize("width", [110, 115, 116, 120])
+def test_names_of_the_levels_stay_in_their_line(world: World, width: int) -> None:
+    """From 116 columns on the card stands beside the lists, before it is opened over them."""
+    world.add_setup(
+        symbol="ETHUSDT", approved=False, entry="2500", stop="2450", tp1="2600.125", tp2="2700.125"
+    )
+    desk = DeskTest(world)
+    desk.list_candles("ETHUSDT", 2480)
+    desk.price("2499.5", "2500", "ETHUSDT")
+
+    async def script(desk: DeskTest, pilot: Pilot[int]) -> None:
+        await drawn(desk, pilot)
+        if width < 116:
+            await pilot.press("enter")
+        await desk.shows(pilot, " target 2 2700.125", " target 2600.125", " entry 2500", " stop 2450")
+
+    desk.run(script, width=width, height=70)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -22,7 +22,7 @@ from botbox_cli.errors import (
     OutcomeUnknown,
 )
 from botbox_cli.exchange import session as sessions
-from botbox_cli.exchange.bybit import READ_TRIES, BybitExchange
+from botbox_cli.exchange.bybit import READ_PAUSES_S, BybitExchange
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.exchange.session import Access, open_session
 from botbox_cli.ports import OrderRequest
@@ -135,7 +135,7 @@ def test_read_without_a_trustworthy_answer_is_asked_three_times(
     with pytest.raises(ExchangeUnavailable):
         exchange.wallet()
 
-    assert len(host.seen) == READ_TRIES
+    assert len(host.seen) == 1 + len(READ_PAUSES_S)
 
 
 @pytest.mark.parametrize("name", NO_TRUSTWORTHY_ANSWER)

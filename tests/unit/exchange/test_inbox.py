@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botbox_cli.domain.candle import INTERVALS
-from botbox_cli.exchange.inbox import Inbox, thinned
+from botbox_cli.exchange.inbox import LINGER_S, Inbox, thinned
 from botbox_cli.ports import CandleBatch, CandleClosed, OrderNews, Price, StreamState
 from tests.support.sockets import PATIENCE_S
 
@@ -53,6 +53,38 @@ def test_a_wake_before_the_wait_is_not_lost() -> None:
     began_s = time.monotonic()
     assert inbox.take(PATIENCE_S) == []
     assert time.monotonic() - began_s < PATIENCE_S
+
+
+def test_prices_that_nobody_acts_on_wait_a_moment_and_wake_nobody_one_by_one() -> None:
+    inbox = Inbox()
+    inbox.put_first({"X"})
+    inbox.put([price(1, "Y")])
+    threading.Timer(LINGER_S / 5, lambda: inbox.put([price(2, "Y")])).start()
+
+    assert inbox.take(PATIENCE_S) == [price(1, "Y"), price(2, "Y")]
+
+
+def test_price_that_was_put_first_takes_those_along_that_wait() -> None:
+    inbox = Inbox()
+    inbox.put_first({"X"})
+    inbox.put([price(1, "Y")])
+    inbox.put([price(2, "X")])
+
+    began_s = time.monotonic()
+    taken = inbox.take(PATIENCE_S)
+
+    assert taken == [price(1, "Y"), price(2, "X")]
+    assert time.monotonic() - began_s < PATIENCE_S
+
+
+def test_what_is_no_price_never_waits() -> None:
+    inbox = Inbox()
+    inbox.put_first(frozenset())
+    for news in (OrderNews("X", "b"), OrderNews("Y", "a"), StreamState("public", True, "", AT)):
+        inbox.put([price(1, "Y")])
+        inbox.put([news])
+
+        assert inbox.take(0) == [price(1, "Y"), news]
 
 
 def test_while_the_reader_stalls_the_queue_stays_short() -> None:

@@ -206,6 +206,37 @@ def test_frames_of_topics_that_nobody_asked_for_do_no_harm(host: SocketHost, hea
     heard.bid("100100.0")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"topic":"orderbook.1.BTCUSDT","ts":1e999,"data":{"s":"BTCUSDT","b":[["NaN","1"]],"a":[["1e400","1"]],"u":5}}',
+        '{"topic":"kline.60.BTCUSDT","data":[{"start":99999999999999999999,"open":"x","confirm":true}]}',
+        '{"topic":"order","data":[{"category":"spot","symbol":null,"orderLinkId":5}]}',
+        '{"topic":{},"data":"x"}',
+        '{"success":false,"op":"auth"}',
+        '{"success":false,"op":"subscribe","req_id":"999"}',
+    ],
+    ids=[
+        "deep",
+        "prices",
+        "candle",
+        "order",
+        "topic",
+        "auth that nobody asked for",
+        "subscription of nobody",
+    ],
+)
+def test_odd_frames_leave_the_prices_streaming(text: str, host: SocketHost, heard: Heard) -> None:
+    host.sockets.control({"garbage": text, "channel": "public"})
+    heard.stream.follow(["ETHUSDT"], [])  # What the frame has set off comes before what this does.
+
+    news: list[News] = []
+    while not any(getattr(each, "symbol", "") == "ETHUSDT" for each in news):
+        news += heard.stream.news(PATIENCE_S)
+    assert not [each for each in news if isinstance(each, StreamState) and not each.is_up]
+
+
 # -- frames that come twice, or late
 
 

@@ -102,3 +102,20 @@ def test_a_channel_is_remembered_by_its_address() -> None:
     (again,) = open_channels(["json://127.0.0.1:1/a"])
 
     assert one.name == again.name != other.name
+
+
+@pytest.mark.parametrize("place", ["apprise.Apprise.notify", "apprise.plugins.custom_json.NotifyJSON.send"])
+def test_a_plugin_that_raises_is_a_message_not_told_and_no_traceback(
+    place: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(*args: object, **options: object) -> bool:
+        raise RuntimeError("https://secret-path-in-url")
+
+    (channel,) = open_channels(["json://127.0.0.1:1/secret-path-in-url"])
+    monkeypatch.setattr(place, breaks)
+
+    with pytest.raises(NotTold) as refused:
+        channel.tell(Message("Entered", "x"))
+
+    assert "secret-path" not in f"{refused.value!r} {refused.value.hint}"
+    assert tuple(capfd.readouterr()) == ("", "")

@@ -43,11 +43,11 @@ class Meddled:
         return getattr(self._store, name)
 
     @contextmanager
-    def write(self, account: Account) -> Iterator[Books]:
+    def write(self, account: Account, *, durable: bool = True) -> Iterator[Books]:
         if not self.is_met:
             self.is_met = True
             self._do()
-        with self._store.write(account) as books:
+        with self._store.write(account, durable=durable) as books:
             yield books
 
 

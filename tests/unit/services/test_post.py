@@ -1,5 +1,6 @@
 """What is told to whom, when, and how often."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
@@ -402,3 +403,27 @@ def test_candles_that_cease_to_come_are_told() -> None:
 
     assert inbox.titles == ["Nothing recorded"]
     assert not inbox.got[0].is_urgent
+
+
+def test_channels_that_take_their_time_hold_up_no_other(world: World) -> None:
+    """Two that drip end only when the third has been told."""
+    has_told = threading.Event()
+
+    @dataclass
+    class Slow(Inbox):
+        def tell(self, message: Message) -> None:
+            assert has_told.wait(60)
+            raise NotTold("it dripped")
+
+    class Quick(Inbox):
+        def tell(self, message: Message) -> None:
+            super().tell(message)
+            has_told.set()
+
+    quick = Quick("quick")
+    detect(world)
+
+    untold = post_of(world, Slow("one"), Slow("two"), quick).carry()
+
+    assert len(quick.got) == 1
+    assert [str(e) for e in untold] == ["it dripped", "it dripped"]

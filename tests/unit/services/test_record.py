@@ -15,7 +15,6 @@ from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.ports import CandleBatch
 from botbox_cli.services.record import RecordResult, record
-from botbox_cli.services.series_fetch import Progress
 from botbox_cli.storage.store import SqlStore
 from tests.support.candle_store import MemoryCandles
 from tests.support.candles import HOUR, START_MS, walk
@@ -447,10 +446,12 @@ def test_failing_look_for_history_is_that_series_failure_only(desk: Desk):
 
 def test_progress_ends_with_everything_done(desk: Desk):
     desk.market.list_candles("ETHUSDT", "60", walk(100))
-    seen: list[Progress] = []
+    seen: list[tuple[int, int]] = []
 
-    desk.record("BTCUSDT", "ETHUSDT", since_ms=START_MS, progress=seen.append)
+    desk.record(
+        "BTCUSDT", "ETHUSDT", since_ms=START_MS, progress=lambda done, total: seen.append((done, total))
+    )
 
-    assert seen[0] == Progress(0, 2, 0, 6000)
-    assert seen[-1] == Progress(2, 2, 6000, 6000)
-    assert [p.candles for p in seen] == sorted(p.candles for p in seen)
+    assert seen[0] == (0, 6000)
+    assert seen[-1] == (6000, 6000)
+    assert seen == sorted(seen)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -258,3 +260,22 @@ def test_refusal_before_anything_is_saved_leaves_the_setup_as_it_was(world: Worl
     with world.store.read(world.account) as books:
         assert books.setup(setup.id).status is SetupStatus.ACTIVE
         assert books.trades() == []
+
+
+def test_entry_in_doubt_is_looked_for_ever_more_seldom_until_the_fence(world: World, faults: Faults) -> None:
+    """The exchange limits how often it may be asked; a fill that shows at once must still get its stop at once."""
+    asked: list[float] = []
+    start = world.clock.now()
+
+    def note(send: Callable[[], Any]) -> Any:
+        asked.append((world.clock.now() - start).total_seconds())
+        return send()
+
+    faults.on("place_order", broken("timeout"), link="entry", times=99)
+    faults.on("get_open_orders", note, link="entry", times=10)
+
+    tell_execute(world.desk, world.add_setup().id)
+
+    gaps = [round(later - earlier, 6) for earlier, later in pairwise(asked)]
+    assert gaps[:6] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
+    assert max(gaps) <= 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -15,10 +16,11 @@ from botbox_cli.domain.account import Account
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import ConfigError, StorageError
-from botbox_cli.ports import Books, Holder, StreamState
+from botbox_cli.ports import Books, Holder, Store, StreamState
 from botbox_cli.services import watch_events as e
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.tally import latency_of
+from botbox_cli.storage.process import current_holder
 from tests.support.faults import Faults, broken, code
 from tests.support.verdict import only_trade, open_trade, orders_of, settle
 from tests.support.watching import Watching
@@ -97,6 +99,53 @@ def test_price_that_crosses_the_target_acts_at_once(world: World, trade: Trade) 
     assert settle(world) == []
 
 
+def test_one_transaction_lies_between_a_price_and_its_request(world: World, trade: Trade) -> None:
+    """It leases the trade, judges it and saves the decision: each more would make every exit later."""
+    watching = streaming(world)
+    steps: list[str] = []
+    watching.watch.desk = replace(watching.watch.desk, store=cast("Store", Stepping(world.store, steps)))
+    watching.stream.at(CROSSES_AT, steps.clear)
+    watching.stream.at(CROSSES_AT, moves(watching, "62000"))
+    watching.stream.at(CROSSES_AT, lambda: setattr(world.session, "hook", noting(steps)))
+
+    watching.run(CROSSES_AT + 5)
+
+    assert steps[: steps.index("cancel_order")] == ["write"]
+    assert settle(world) == []
+
+
+class Stepping:
+    """A store that notes what it is used for."""
+
+    def __init__(self, store: Store, steps: list[str]) -> None:
+        self._store, self._steps = store, steps
+
+    def __getattr__(self, name: str) -> Any:
+        self._steps.append(name)
+        return getattr(self._store, name)
+
+
+def test_trade_of_a_dead_process_is_left_at_its_target_at_once(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    dead = replace(current_holder("dead"), started="1")
+    name = f"trade:{trade.id}"
+    watching.stream.at(CROSSES_AT - 1, lambda: world.store.take_lease(name, dead, world.clock.now(), 3600))
+    watching.stream.at(CROSSES_AT, moves(watching, "62000"))
+
+    watching.run(CROSSES_AT + 1)
+
+    assert only_trade(world).close_reason == "Take profit hit"
+    assert settle(world) == []
+
+
+def test_prices_of_open_trades_come_first(world: World, trade: Trade) -> None:
+    watching = streaming(world, symbols=("BTCUSDT", "ETHUSDT"))
+
+    watching.run(5)
+
+    assert watching.stream.first == {"BTCUSDT"}
+
+
 def noting(asked: list[str]) -> Callable[..., Any]:
     def hook(name: str, params: dict[str, Any], send: Callable[[], Any]) -> Any:
         asked.append(name)
@@ -126,6 +175,16 @@ def test_price_older_than_what_was_seen_is_no_news(world: World, trade: Trade) -
 
     assert watching.events(e.Crossed) == []
     assert only_trade(world).status is TradeStatus.OPEN
+
+
+def test_price_from_the_future_holds_up_none_that_come_after_it(world: World, trade: Trade) -> None:
+    watching = streaming(world)
+    watching.stream.at(CROSSES_AT, lambda: watching.stream.price("BTCUSDT", "60000", late_s=-3600))
+    watching.stream.at(CROSSES_AT + 1, moves(watching, "62000"))
+
+    watching.run(20)
+
+    assert only_trade(world).close_reason == "Take profit hit"
 
 
 def test_newest_price_of_a_batch_decides(world: World, trade: Trade) -> None:
@@ -462,6 +521,37 @@ def test_exchange_down_for_ten_minutes_with_an_open_trade(world: World, trade: T
     assert 620 <= told[1][0] <= 660
     assert only_trade(world).close_reason == "Take profit hit"
     assert exits(world) == 1
+    assert settle(world) == []
+
+
+NEED_KEY = (
+    "get_open_orders get_order_history get_executions get_wallet_balance place_order cancel_order "
+    "get_api_key_information get_fee_rates"
+)
+
+
+@pytest.mark.parametrize("price", ["60000", "62000", "57900"])
+def test_clock_ahead_of_the_exchange_is_told_once_and_nothing_else(
+    price: str, world: World, trade: Trade
+) -> None:
+    """Whether the price rests, crosses the target or the stop: what needs a signature is refused, prices are not."""
+    watching = streaming(world)
+    faults = Faults(world)
+    watching.stream.at(9, lambda: faults.on(NEED_KEY, code(10002), times=10**6))
+    watching.stream.at(CROSSES_AT, moves(watching, price))
+    watching.stream.at(200, faults.clear)
+
+    watching.run(250)
+
+    told = [x for x in watching.told if isinstance(x[1], e.Trouble | e.Recovered)]
+    assert [(type(x).__name__, x.subject) for _, x in told] == [
+        ("Trouble", "exchange"),
+        ("Recovered", "exchange"),
+    ]
+    assert told[0][1].error.code == "clock"
+    assert told[1][0] >= 200
+    with world.store.read(world.desk.account) as books:
+        assert books.log_of(event="stop_missing") == []
     assert settle(world) == []
 
 
