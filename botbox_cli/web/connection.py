@@ -66,9 +66,9 @@ class Connection(H11Protocol):
         if idle:
             max(idle, key=lambda c: (held[c.peer], -c._made_at)).transport.abort()
         else:
-            self.app = refusal(
-                Refused(503, "too many connections are open", "try again soon", code="too_many")
-            )
+            full = refusal(Refused(503, "too many connections are open", "try again soon", code="too_many"))
+            full.headers["Connection"] = "close"
+            self.app = full
 
     def _wait_for_head(self) -> None:
         self._patience = self.loop.call_later(HEAD_WAIT_S, self.transport.abort)
