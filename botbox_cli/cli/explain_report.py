@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botbox_cli.cli import html
-from botbox_cli.cli.render import in_words, price, trade_line
+from botbox_cli.cli.render.numbers import price
+from botbox_cli.cli.render.setups import in_words
+from botbox_cli.cli.render.trades import trade_line
 from botbox_cli.documents import (
     Document,
     fill_document,

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from botbox_cli.cli import render
 from botbox_cli.cli.console import count
+from botbox_cli.cli.render.passes import monitor_report, record_report, scan_report
+from botbox_cli.cli.render.results import stats_table
+from botbox_cli.cli.render.setups import setup_card, setup_chart, setups_table
+from botbox_cli.cli.render.trades import trade_card, trade_line, trades_table
 from botbox_cli.documents import Document, iso, setup_document, trade_document
 from botbox_cli.domain.number import plain
 from botbox_cli.domain.statistics import Statistics
@@ -75,36 +78,36 @@ class Narrator:
         console = self._console
         match result:
             case RecordResult():
-                render.record_report(console, result)
+                record_report(console, result)
             case ScanResult():
-                render.scan_report(console, result)
+                scan_report(console, result)
             case demo.Waiting():
-                render.setups_table(console, result.setups)
+                setups_table(console, result.setups)
             case Card():
-                render.setup_card(console, result)
+                setup_card(console, result)
                 if not result.against:
-                    render.setup_chart(console, self._wiring.candles, self._wiring.venue, result.setup)
+                    setup_chart(console, self._wiring.candles, self._wiring.venue, result.setup)
             case demo.Refused():
                 console.complain(result.error)
             case Outcome():
                 self._trade(result)
             case MonitorResult():
-                render.monitor_report(console, result)
+                monitor_report(console, result)
             case demo.Story():
-                render.trade_card(console, result.view, result.book.fills, result.log)
+                trade_card(console, result.view, result.book.fills, result.log)
             case demo.Ledger():
                 self._trades(result)
             case Statistics():
-                render.stats_table(console, [(self._wiring.account(), result)])
+                stats_table(console, [(self._wiring.account(), result)])
 
     def _trade(self, outcome: Outcome) -> None:
         self._is_holding = outcome.success
-        self._console.write(render.trade_line(outcome.trade))
+        self._console.write(trade_line(outcome.trade))
         if outcome.error is not None:
             self._console.complain(outcome.error)
 
     def _trades(self, ledger: demo.Ledger) -> None:
-        render.trades_table(self._console, ledger.trades)
+        trades_table(self._console, ledger.trades)
         if not ledger.trades:
             self._say(f"none: nothing could be traded within {_in_words(demo.PATIENCE)}")
 
@@ -169,11 +172,11 @@ def in_short(result: demo.Result) -> str:
         case demo.Refused():
             return f"refused: {result.error.message}"
         case Outcome():
-            return render.trade_line(result.trade)
+            return trade_line(result.trade)
         case MonitorResult():
             return "; ".join(f"trade {t.id} {t.action}: {t.detail}" for t in result.trades)
         case demo.Story():
-            return render.trade_line(result.view)
+            return trade_line(result.view)
         case demo.Ledger():
             return f"{len(result.trades)} trades"
         case Statistics():

@@ -29,7 +29,7 @@ def approve(
     from botbox_cli.cli.commands.execute import trade_setup
     from botbox_cli.cli.person import decider
     from botbox_cli.cli.progress import replaying
-    from botbox_cli.cli.render import evidence_lines
+    from botbox_cli.cli.render.setups import evidence_lines
     from botbox_cli.documents import outcome_document
     from botbox_cli.services import decide
     from botbox_cli.services.card import card, card_facts

@@ -35,7 +35,7 @@ def candles(
     Example:
       botbox candles BTCUSDT --timeframe 240 --csv
     """
-    from botbox_cli.cli.render import candles_table
+    from botbox_cli.cli.render.candles import candles_table
     from botbox_cli.services.candles import candle_rows
 
     if csv and as_json:

@@ -95,7 +95,7 @@ def close_everything(session: Session, desk: Desk, reason: str, more: Mapping[st
 
 
 def _tell(session: Session, result: CloseOutcome | NotClosed) -> None:
-    from botbox_cli.cli.render import trade_line
+    from botbox_cli.cli.render.trades import trade_line
     from botbox_cli.services.close import CloseOutcome
 
     if isinstance(result, CloseOutcome):

@@ -36,7 +36,7 @@ def doctor(
       botbox doctor
       botbox doctor --quiet || echo "botbox needs you"
     """
-    from botbox_cli.cli.render import findings_report
+    from botbox_cli.cli.render.doctor import findings_report
     from botbox_cli.documents import error_document
     from botbox_cli.services.doctor import Status
 

@@ -74,7 +74,7 @@ def _evidence(session: Session, desk: Desk, setup_id: int) -> dict[str, Any]:
     """Show what came of setups like this one, and return it for the log; a script is shown nothing."""
     from botbox_cli.cli.person import decider
     from botbox_cli.cli.progress import replaying
-    from botbox_cli.cli.render import evidence_lines
+    from botbox_cli.cli.render.setups import evidence_lines
     from botbox_cli.services.card import Card, statistics_facts, statistics_of
 
     if session.console.as_json:
@@ -148,7 +148,7 @@ def _refusal(desk: Desk, setup_id: int, error: BotboxError) -> Document:
 
 
 def _report(session: Session, outcome: Outcome) -> None:
-    from botbox_cli.cli.render import trade_line
+    from botbox_cli.cli.render.trades import trade_line
     from botbox_cli.domain.trade import TradeStatus
 
     session.console.write(trade_line(outcome.trade))

@@ -25,7 +25,7 @@ def monitor(
       * * * * * botbox monitor --once
     """
     from botbox_cli.cli.passes import monitor_pass
-    from botbox_cli.cli.render import monitor_report
+    from botbox_cli.cli.render.passes import monitor_report
 
     session = begin(ctx, as_json, env_file)
     with session.wired(moves_money=True) as wiring, post_of(session, wiring) as tell:

@@ -37,7 +37,7 @@ def record(
     """
     from botbox_cli.cli.passes import record_pass
     from botbox_cli.cli.progress import counting
-    from botbox_cli.cli.render import record_report
+    from botbox_cli.cli.render.passes import record_report
     from botbox_cli.services.jobs import AlreadyRunning
 
     session = begin(ctx, as_json, env_file)

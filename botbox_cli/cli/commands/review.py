@@ -70,7 +70,7 @@ def _questions(desk: Desk, trade_id: int | None) -> list[Question]:
 
 
 def _list(session: Session, questions: list[Question]) -> None:
-    from botbox_cli.cli.render import review_table
+    from botbox_cli.cli.render.results import review_table
 
     if session.console.as_json:
         session.console.document({"reviews": [_document(q) for q in questions]})
@@ -117,7 +117,7 @@ def _keep(session: Session, desk: Desk, trade_id: int, text: str) -> None:
 def _ask(session: Session, desk: Desk, questions: list[Question]) -> None:
     """Ask one after the other; an empty answer leaves a trade for later, the end of the input all of the rest."""
     from botbox_cli.cli.person import decider
-    from botbox_cli.cli.render import trade_line
+    from botbox_cli.cli.render.trades import trade_line
     from botbox_cli.services import review as service
 
     console = session.console

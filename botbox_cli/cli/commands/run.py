@@ -55,8 +55,9 @@ def run(
 
 def _all_three(session: Session, wiring: Wiring, tell: Tell) -> int:
     """Run the three jobs one after the other; what one meets does not keep the next from its work."""
-    from botbox_cli.cli import passes, render
+    from botbox_cli.cli import passes
     from botbox_cli.cli.progress import counting
+    from botbox_cli.cli.render import passes as render
 
     settings, console = session.settings, session.console
 

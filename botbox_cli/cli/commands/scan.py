@@ -30,7 +30,7 @@ def scan(
     """
     from botbox_cli.analysis.rules.registry import configured, known_rule
     from botbox_cli.cli.passes import scan_pass
-    from botbox_cli.cli.render import scan_report
+    from botbox_cli.cli.render.passes import scan_report
     from botbox_cli.services.jobs import AlreadyRunning
 
     chosen = configured(known_rule(rule), {})

@@ -27,7 +27,7 @@ def setups(
     Example:
       botbox setups --status all
     """
-    from botbox_cli.cli.render import setups_table
+    from botbox_cli.cli.render.setups import setups_table
     from botbox_cli.documents import setup_document
 
     session = begin(ctx, as_json, env_file)

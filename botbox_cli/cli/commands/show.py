@@ -16,7 +16,7 @@ def show(ctx: typer.Context, setup_id: SetupId, as_json: AsJson = False, env_fil
       botbox show 1
     """
     from botbox_cli.cli.progress import replaying
-    from botbox_cli.cli.render import setup_card, setup_chart
+    from botbox_cli.cli.render.setups import setup_card, setup_chart
     from botbox_cli.documents import error_document, setup_document
     from botbox_cli.services.card import card, card_facts
 

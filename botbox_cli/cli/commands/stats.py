@@ -40,7 +40,7 @@ def stats(
       botbox stats --shadow
     """
     from botbox_cli.cli.commands.trades import accounts_of
-    from botbox_cli.cli.render import stats_table
+    from botbox_cli.cli.render.results import stats_table
     from botbox_cli.services.stats import stats as service
 
     session = begin(ctx, as_json, env_file)
@@ -60,7 +60,7 @@ def _shadow(session: Session, wiring: Wiring, accounts: list[Account], since: da
     """Show the shadow book of each account."""
     from dataclasses import replace
 
-    from botbox_cli.cli.render import shadow_table
+    from botbox_cli.cli.render.results import shadow_table
     from botbox_cli.services.shadow import shadow as service
 
     desk = wiring.desk()

@@ -30,7 +30,7 @@ def trade(
     Example:
       botbox trade 1
     """
-    from botbox_cli.cli.render import trade_card
+    from botbox_cli.cli.render.trades import trade_card
     from botbox_cli.documents import fill_document, log_document, trade_document
     from botbox_cli.services.trades import one_trade
 

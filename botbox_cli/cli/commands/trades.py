@@ -39,7 +39,7 @@ def trades(
     Example:
       botbox trades --status open
     """
-    from botbox_cli.cli.render import trades_table
+    from botbox_cli.cli.render.trades import trades_table
     from botbox_cli.documents import trade_document
     from botbox_cli.services.trades import list_trades
 

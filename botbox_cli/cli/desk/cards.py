@@ -6,7 +6,8 @@ import io
 
 from botbox_cli.cli.chart_text import draw_text
 from botbox_cli.cli.console import Console
-from botbox_cli.cli.render import setup_card, trade_card
+from botbox_cli.cli.render.setups import setup_card
+from botbox_cli.cli.render.trades import trade_card
 from botbox_cli.errors import BotboxError
 from botbox_cli.services.card import card
 from botbox_cli.services.charting import Drawing, chart_of_setup, chart_of_trade

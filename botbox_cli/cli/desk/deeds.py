@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botbox_cli.cli.confirm import entry_facts, exit_facts
 from botbox_cli.cli.person import decider
-from botbox_cli.cli.render import trade_line
+from botbox_cli.cli.render.trades import trade_line
 from botbox_cli.errors import BotboxError
 from botbox_cli.services import decide
 from botbox_cli.services.card import statistics_facts, statistics_of

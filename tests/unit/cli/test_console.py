@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from botbox_cli.cli.console import Column, Console
-from botbox_cli.cli.render import amount, price, ratio
+from botbox_cli.cli.render.numbers import amount, price, ratio
 from botbox_cli.cli.table import draw
 from botbox_cli.errors import UsageError
 from tests.support.cli import console
