@@ -80,10 +80,14 @@ class _Late:
         self._made: Any = None
 
     def __getattr__(self, name: str) -> Any:
+        return getattr(self.made(), name)
+
+    def made(self) -> Any:
+        """Return the object itself."""
         with self._lock:
             if self._made is None:
                 self._made = self._make()
-        return getattr(self._made, name)
+        return self._made
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +369,9 @@ def _wiring(
             _refuse_other_account(settings, exchange)
         return exchange
 
+    # How long it may be waited for is said before anyone knows whether it is needed.
+    exchange = _Late(make_exchange, within=lambda left_s: _Late(lambda: exchange.made().within(left_s)))
+
     def make_candles() -> CandleStore:
         from botbox_cli.storage.candles import SqlCandles
 
@@ -377,7 +384,7 @@ def _wiring(
         settings,
         store,
         cast("CandleStore", _Late(make_candles, series=partial(stored_series, store.database))),
-        cast("Exchange", _Late(make_exchange)),
+        cast("Exchange", exchange),
         clock,
         venue_of(settings),
         current_holder(secrets.token_hex(8)),

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ for _name in list(os.environ):
     if _name.startswith(("BYBIT_", "BOTBOX_")) or _name == "DATABASE_URL" or _name.lower().endswith("_proxy"):
         del os.environ[_name]
 os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
+
+# A shell lets what it starts in the background ignore Ctrl-C, and every command that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("botbox", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("botbox")
