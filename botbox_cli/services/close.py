@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botbox_cli.domain.order import OrderStatus
+from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND, TradeStatus
 from botbox_cli.errors import BotboxError, Conflict, NotFound, OutcomeUnknown, StorageError
 from botbox_cli.ports import LogEntry
-from botbox_cli.services.attend import Snapshot, attend
+from botbox_cli.services.attend import Snapshot, attend, entry_in_doubt
 from botbox_cli.services.book import read_trade
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
@@ -59,6 +59,13 @@ def close(desk: Desk, trade_id: int, *, reason: str = "", budget: Budget | None 
 
 
 def _close(work: Work, reason: str) -> None:
+    _sell(work, reason)
+    book = work.read()
+    if book.trade.status is TradeStatus.CLOSING and any(o.role is Role.ENTRY for o in book.open_orders):
+        raise entry_in_doubt(book)  # All that is known of is sold, but the entry is not seen to have ended.
+
+
+def _sell(work: Work, reason: str) -> None:
     desk = work.desk
     refuse_without_time(work)
     quotes = desk.exchange.quotes([work.read().trade.symbol])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from botbox_cli.domain.account import Balance
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import PART, Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
@@ -72,8 +73,9 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill], *, at_most: Decimal 
 def coins_left(work: Work) -> Decimal:
     """Return how many of the coins that a long holds by the books the account still has, floored to the lot.
 
-    What other trades' stops and exits hold is theirs. The wallet's view may be late: only believe it together with a
-    refusal of the exchange. (A short buys its coins: there are always ENOUGH.)
+    What other trades' stops and exits hold is theirs: no more than is locked, since one that has just fired may not be
+    booked yet. The wallet's view may be late: only believe it together with a refusal of the exchange. (A short buys
+    its coins: there are always ENOUGH.)
     """
     desk, book = work.desk, work.read()
     trade, coin = book.trade, book.trade.base_coin
@@ -81,11 +83,11 @@ def coins_left(work: Work) -> Decimal:
     if trade.direction is not Direction.LONG:
         return ENOUGH
     held = instrument.floor_qty(book.position.held)
-    balance = desk.exchange.wallet().get(coin)
+    balance = desk.exchange.wallet().get(coin) or Balance(coin, ZERO)
     with desk.store.read(desk.account) as books:
         others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]
-    total = (balance.total if balance else ZERO) - sum((b.position.held for b in others), ZERO)
-    return min(held, instrument.floor_qty(max(ZERO, total)))
+    theirs = min(balance.locked, sum((b.position.held for b in others), ZERO))
+    return min(held, instrument.floor_qty(max(ZERO, balance.total - theirs)))
 
 
 def coins_missing(work: Work, left: Decimal) -> Mismatch:

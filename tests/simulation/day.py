@@ -239,16 +239,16 @@ class Day:
         if disturbed == self._disturbed and self._depth == 0 and not self.baton.is_racing:
             self.result.longest_s = max(self.result.longest_s, (self.clock.now() - started).total_seconds())
             if sent:
-                self._judge_brakes(told, sent, started)
+                self._judge_brakes(told, sent)
             # A copy of an old answer may make a pass believe in a stop that has gone: the next pass finds out.
             self._judge_told(told, known, started, is_fooled=stale != self.storm.counts["stale"])
 
-    def _judge_brakes(self, told: Told, sent: list[str], started: datetime) -> None:
+    def _judge_brakes(self, told: Told, sent: list[str]) -> None:
         policy, is_halted = self.weather.policy, self.typist.is_halted()
         if is_halted or self.weather.is_braked:
             case = case_of(truth_of(self.engine), self.store, self.account)
             # What a stop has just sold nobody could count in that was not shown it.
-            if is_halted or not is_sale_hidden(self.engine, case, self.weather.terms.lag, started):
+            if is_halted or not is_sale_hidden(self.engine, case, self.weather.terms.lag, sent):
                 found = judge_brakes(case, told, sent, policy, self.clock.now(), is_halted=is_halted)
                 self._blame(found, "told")
 

@@ -191,17 +191,22 @@ def is_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime, canc
     return False
 
 
-def is_sale_hidden(engine: PaperExchange, case: Case, lag: Lag, since: datetime) -> bool:
-    """Tell whether our orders have executions that the books lack and that were not shown yet at `since`."""
+BETWEEN_MS = 1000
+"""How long before an entry is accepted its command may have asked what stops have sold."""
+
+
+def is_sale_hidden(engine: PaperExchange, case: Case, lag: Lag, entries: Sequence[str]) -> bool:
+    """Tell whether our orders had executions that whoever sent these entries could not have been shown before."""
     account = engine._books.begin()
     engine._books.commit()
-    booked = {fill.execution_id for fills in case.fills.values() for fill in fills}
+    accepted_ms = min((account.by_link[e].created_ms for e in entries if e in account.by_link), default=0)
     for fill in case.truth.fills:
-        if fill.execution_id in booked or fill.link not in account.by_link:
+        if fill.link not in account.by_link:
             continue
         effects = account.by_link[fill.link].effects
         own_ms = effects.lag.executions_ms if effects and effects.lag else 0
-        if fill.at_ms <= to_ms(since) < fill.at_ms + max(lag.executions_ms, own_ms):
+        shown_ms = fill.at_ms + max(lag.executions_ms, own_ms)
+        if fill.at_ms <= accepted_ms < shown_ms + BETWEEN_MS:
             return True
     return False
 

@@ -519,6 +519,19 @@ def test_position_that_no_stop_may_be_so_small_for_is_sold_while_it_can_be(
     assert settle(world, faults) == []
 
 
+def test_close_that_has_not_seen_the_end_of_the_entry_does_not_claim_success(world: World) -> None:
+    """What the entry may still buy is not sold with the rest."""
+    trade = open_trade(world)
+    entry = orders_of(world, Role.ENTRY)[0]
+    with world.store.write(world.account) as books:
+        books.move_order(entry.order_link_id, [OrderStatus.FILLED], OrderStatus.WORKING)
+
+    assert tell_close(world.desk, trade.id).exit_code == 7
+    assert exit_code_of(monitor(world.desk)) == 0
+    assert only_trade(world).status is TradeStatus.CLOSED
+    assert settle(world) == []
+
+
 def test_coins_sold_by_hand_close_the_trade(world: World) -> None:
     open_trade(world)
     qty = truth(world).by_link["bb-test01-1-stop1"].qty

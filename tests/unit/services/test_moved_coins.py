@@ -178,6 +178,23 @@ def test_refusal_for_lack_of_coins_alone_ends_nothing(world: World) -> None:
     assert len(live_stops(world)) == 1
 
 
+def test_what_stops_of_others_have_sold_unseen_is_not_taken_off_the_account_twice(world: World) -> None:
+    """Their coins are gone from the wallet, and nobody has booked it yet: this trade's own coins are still there."""
+    faults = Faults(world)
+    first, _ = open_trade(world), open_trade(world)
+    by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+    world.set_price("BTCUSDT", "50000")
+    faults.on("get_executions", nothing, times=99)
+    faults.on("place_order", code(170131), link="1-exit", times=9)
+
+    assert tell_close(world.desk, first.id).exit_code != 0
+    with world.store.read(world.account) as books:
+        assert books.trade(first.id).status is not TradeStatus.CLOSED
+    faults.clear()
+    assert exit_code_of(monitor(world.desk)) == 0
+    assert settle(world) == []
+
+
 def test_wallet_that_lags_behind_a_fresh_entry_ends_nothing(world: World) -> None:
     """Just after the entry both the wallet and the refusal may be early: nothing is concluded from them yet."""
     faults = Faults(world)
