@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import combinations
 
@@ -21,6 +21,8 @@ from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Work
 
 REPAY_TRIES = 5
+MOST_AN_HOUR = Decimal("0.0002")
+"""Of a loan: no coin has cost so much interest for long. What a debt has more than that is part of another's loan."""
 
 
 def close_out(work: Work, reason: str) -> None:
@@ -64,7 +66,7 @@ def _repay(work: Work, trade: Trade) -> None:
                 return  # While this process was held up another has paid, and what is owed now is not this trade's.
             if [t.id for t in _shorts_beside(books, trade)] != beside:
                 continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
-            owed, interest = _share_of(books, book, balance, paid)
+            owed, interest = _share_of(books, book, balance, paid, desk.clock.now())
             # With its own coins only: what else is free was bought back by others, for their own loans.
             payable = min(owed, balance.free, _bought_back(book) - paid)
             if payable > 0:
@@ -98,7 +100,9 @@ def _bought_back(book: TradeBook) -> Decimal:
     return book.position.exited - book.position.exit_fee
 
 
-def _share_of(books: Books, book: TradeBook, balance: Balance, paid: Decimal) -> tuple[Decimal, Decimal]:
+def _share_of(
+    books: Books, book: TradeBook, balance: Balance, paid: Decimal, now: datetime
+) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
     other_books = books_of(books, _shorts_beside(books, trade))
@@ -115,6 +119,9 @@ def _share_of(books: Books, book: TradeBook, balance: Balance, paid: Decimal) ->
         holding,
         [*bought_back, _too_small_to_buy_back(books, trade.symbol)],
         is_loan_whole=trade.exit_time is None and not _is_lent_out([book, *other_books]),
+        most_interest=book.position.entered
+        * MOST_AN_HOUR
+        * (1 + (now - trade.created_at) // timedelta(hours=1)),
     )
 
 
@@ -147,7 +154,13 @@ def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
 
 
 def share_of_debt(
-    balance: Balance, own: Decimal, holding: Decimal, bought_back: Sequence[Decimal], *, is_loan_whole: bool
+    balance: Balance,
+    own: Decimal,
+    holding: Decimal,
+    bought_back: Sequence[Decimal],
+    *,
+    is_loan_whole: bool,
+    most_interest: Decimal,
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest), out of all that is owed.
 
@@ -155,7 +168,8 @@ def share_of_debt(
     Of those that have `bought_back`, and of this one itself, nobody knows which have paid (a process may have died
     after it asked): the loans are taken to be open that come nearest to the debt, for interest is never near a loan.
     Interest is what the exchange calls so, and what it has added to the debt if `is_loan_whole`: where a part of a loan
-    is paid already, or an entry sold coins instead of borrowing, what is left is no interest but a loan.
+    is paid already, or an entry sold coins instead of borrowing, what is left is no interest but a loan; so is what is
+    more than the `most_interest` that there can be.
     """
     left = balance.debt - holding
     loans = (own, *bought_back)
@@ -163,6 +177,7 @@ def share_of_debt(
     still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
     rest = max(ZERO, left - sum((loans[i] for i in still_open if i), ZERO))
     added = max(ZERO, rest - (own if 0 in still_open else ZERO)) if is_loan_whole else ZERO
+    added = added if added <= most_interest else ZERO
     return rest + balance.interest, added + balance.interest
 
 

@@ -64,7 +64,8 @@ def adopt_outside_sales(work: Work, recent: Iterable[Fill], *, at_most: Decimal 
         if missing >= instrument.lot_size:
             _book_sales(books, work, sales, missing)
         book = read_trade(books, work.trade_id)
-        if instrument.floor_qty(book.position.held) <= 0:
+        # (With an order of ours still open, that one's end closes the trade.)
+        if instrument.floor_qty(book.position.held) <= 0 and not book.open_orders:
             close_books(books, book, desk.clock.now(), SOLD_OUTSIDE)
             return True
     return False

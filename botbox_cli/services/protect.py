@@ -16,6 +16,7 @@ from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import (
     BotboxError,
     ConfigError,
+    Conflict,
     Denied,
     ExchangeRejected,
     ExchangeUnavailable,
@@ -190,6 +191,13 @@ def _arm_once(work: Work, left: Decimal | None, largest: Decimal | None) -> bool
     instrument = instrument_of(desk, work.read().trade.symbol)
     with desk.store.write(desk.account) as books:
         book = read_trade(books, work.trade_id)
+        if book.trade.status not in (TradeStatus.OPEN, TradeStatus.CLOSING):
+            # Another process has closed it while this one was held up: there is nothing to protect.
+            raise Conflict(
+                f"trade {work.trade_id} is {book.trade.status} already",
+                f"`botbox trade {work.trade_id}` shows it",
+                code="busy",
+            )
         wanted = largest_stop(wanted_stop_qty(book, instrument), instrument)
         qty = min(q for q in (wanted, left, largest) if q is not None)
         order = add_intent(

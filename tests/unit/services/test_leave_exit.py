@@ -21,7 +21,9 @@ from botbox_cli.exchange.paper.state import Lag
 from botbox_cli.exchange.paper.trading import Terms
 from botbox_cli.services.book import read_trade
 from botbox_cli.services.desk import Policy
+from botbox_cli.services.lease import Budget, Work
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.outside import adopt_outside_sales
 from botbox_cli.services.trades import view
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
 from tests.support.process import Killed, Process, at, kill_at
@@ -527,6 +529,21 @@ def test_close_that_has_not_seen_the_end_of_the_entry_does_not_claim_success(wor
         books.move_order(entry.order_link_id, [OrderStatus.FILLED], OrderStatus.WORKING)
 
     assert tell_close(world.desk, trade.id).exit_code == 7
+    assert exit_code_of(monitor(world.desk)) == 0
+    assert only_trade(world).status is TradeStatus.CLOSED
+    assert settle(world) == []
+
+
+def test_exit_that_is_still_open_in_the_books_is_not_lost_with_its_trade(world: World) -> None:
+    """Its executions are booked while somebody looks for sales by hand: its own end closes the trade, not they."""
+    trade = open_trade(world)
+    Process(world.desk, world.session, "doomed", at("told place_order", die)).run(
+        lambda desk: tell_close(desk, trade.id)
+    )
+    world.pass_time(60)
+
+    assert not adopt_outside_sales(Work(world.desk, trade.id, Budget(world.desk.clock)), ())
+    assert only_trade(world).status is TradeStatus.CLOSING
     assert exit_code_of(monitor(world.desk)) == 0
     assert only_trade(world).status is TradeStatus.CLOSED
     assert settle(world) == []

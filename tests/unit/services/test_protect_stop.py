@@ -10,10 +10,13 @@ import pytest
 
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import STOP_FAILED, STOP_LOSS_HIT, TradeStatus
+from botbox_cli.errors import Conflict
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.exchange.paper.state import Effects, Lag
 from botbox_cli.services.desk import Policy
+from botbox_cli.services.lease import Budget, Work
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.protect import arm
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
 from tests.support.verdict import (
     exit_code_of,
@@ -473,3 +476,14 @@ def test_position_gets_its_stop_though_nobody_can_tell_whether_its_coins_were_so
 
     assert len(live_stops(world)) == 1
     assert settle(world, faults) == []
+
+
+def test_no_stop_is_sent_for_a_trade_that_another_process_has_closed(world: World) -> None:
+    """Held up between its look and the stop, a process finds the trade ended."""
+    trade = open_trade(world)
+    assert tell_close(world.desk, trade.id).exit_code == 0
+
+    with pytest.raises(Conflict):
+        arm(Work(world.desk, trade.id, Budget(world.desk.clock)))
+    assert len(orders_of(world, Role.STOP)) == 1
+    assert settle(world) == []

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from botbox_cli.domain.account import Balance
 from botbox_cli.domain.setup import Setup
 from botbox_cli.domain.trade import TOO_SMALL, TradeStatus
 from botbox_cli.errors import Denied
@@ -18,6 +19,7 @@ from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
+from botbox_cli.services.margin import share_of_debt
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.trades import list_trades, one_trade
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, http
@@ -451,3 +453,19 @@ def test_short_whose_exit_is_refused_for_the_balance_never_buys_back_less_than_i
     assert outcome.trade.trade.status is TradeStatus.OPEN
     assert close(desk, trade_id).success
     assert debt(world) == 0
+
+
+def test_more_than_a_loan_can_have_cost_is_no_interest() -> None:
+    """With other payments in doubt a part of a loan may be left in the debt: it is owed, but it is no cost."""
+    balance = Balance("SOL", Decimal(0), debt=Decimal("0.19749"))
+
+    owed, interest = share_of_debt(
+        balance,
+        Decimal("0.095"),
+        Decimal("0.1"),
+        [],
+        is_loan_whole=True,
+        most_interest=Decimal("0.00002"),
+    )
+
+    assert (owed, interest) == (Decimal("0.09749"), 0)
