@@ -36,7 +36,11 @@ class Fill:
 
     def fee_in(self, coin: str) -> Decimal:
         """Return the fee taken in `coin`."""
-        return sum((amount for c, amount in self.fees if c == coin), ZERO)
+        total = ZERO
+        for taken, amount in self.fees:
+            if taken == coin:
+                total += amount
+        return total
 
     def third_coins(self, base_coin: str, quote_coin: str) -> list[str]:
         """Return the fee coins that are neither side of the pair, such as MNT."""

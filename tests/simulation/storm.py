@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
@@ -119,7 +120,8 @@ def _weighted(table: Sequence[tuple[int, str]]) -> _Weighted:
 
 
 def _pick(rng: Random, table: _Weighted) -> str:
-    return rng.choices(table[0], cum_weights=table[1])[0]
+    """As `rng.choices` with cumulated weights draws one, without its list."""
+    return table[0][bisect(table[1], rng.random() * table[1][-1])]
 
 
 _WRITE_OR_ORDER, _WRITES, _READS = _weighted((*_WRITE, *_ORDER)), _weighted(_WRITE), _weighted(_READ)

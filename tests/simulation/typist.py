@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -41,7 +42,7 @@ _SHARES = (
     (10, "decide"),
     (310, "monitor"),
 )
-_KINDS, _WEIGHTS = tuple(kind for _, kind in _SHARES), tuple(weight for weight, _ in _SHARES)
+_KINDS, _WEIGHTS = tuple(kind for _, kind in _SHARES), tuple(accumulate(weight for weight, _ in _SHARES))
 _OF_TRADES = frozenset({"close", "adopt-stop", "close --all", "halt --flatten"})
 
 
@@ -82,7 +83,7 @@ class Typist:
         if self.is_halted() and rng.random() < 0.5:
             return self.resume
         living = self.living()
-        kind = rng.choices(_KINDS, _WEIGHTS)[0]
+        kind = rng.choices(_KINDS, cum_weights=_WEIGHTS)[0]
         if kind in _OF_TRADES and not living:
             kind = "trade"
         match kind:
