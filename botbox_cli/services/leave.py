@@ -46,6 +46,8 @@ COINS_SETTLE = timedelta(seconds=30)
 """How long after an entry's fill a wallet that does not show its coins proves nothing."""
 PART_NEEDS_S = 2.0
 """With less time left no further part of a large position is sold: what remains gets its stop back."""
+SALE_SHOWS_S = 3.0
+"""How long the executions of a sale by hand may take to show after its coins are gone."""
 EXIT_LIVE_LIMIT_S = 3.0
 """A market exit that is still on the book after this is cancelled, and what it left is sold anew."""
 
@@ -213,7 +215,10 @@ def _may_be_late(work: Work) -> bool:
 
 
 def _end_without_the_rest(work: Work, reason: str) -> None:
-    """Close a trade whose remaining coins are not on the account any more; they count as dust."""
+    """Close a trade whose remaining coins are not on the account any more; they count as dust, unless a sale shows."""
+    work.desk.clock.sleep(min(SALE_SHOWS_S, work.budget.left_s()))
+    if _is_sold_by_hand(work):
+        return
     trade = (book := work.read()).trade
     gone = f"{plain(book.position.held)} {trade.base_coin} held by the books were not on the account any more"
     close_out(work, reason)

@@ -96,7 +96,7 @@ BOOKS_EQUAL = (
             Edit(
                 ATTEND,
                 "    adopt_outside_sales(work, snapshot.fills, at_most=wanted - covered)\n",
-                "    adopt_outside_sales(work, snapshot.fills, at_most=ZERO * (wanted - covered))\n",
+                "    adopt_outside_sales(work, snapshot.fills, at_most=0 * (wanted - covered))\n",
             ),
         ),
         (f"{T_MOVED}::test_sale_by_hand_that_is_seen_late_is_booked_after_all",),

@@ -33,18 +33,22 @@ def a_world_with(**policy: Any) -> Any:
 
 
 class Meddled:
-    """A store before whose first write transaction something happens: after the plan of an entry, before its intent."""
+    """A store in which something happens after the plan of an entry has stored its pair, and before its intent."""
 
     def __init__(self, store: Store, do: Callable[[], object]) -> None:
         self._store, self._do = store, do
-        self.is_met = False
+        self.is_planned = self.is_met = False
+
+    def save_instruments(self, *args: Any) -> None:
+        self.is_planned = True
+        self._store.save_instruments(*args)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     @contextmanager
     def write(self, account: Account, *, durable: bool = True) -> Iterator[Books]:
-        if not self.is_met:
+        if self.is_planned and not self.is_met:
             self.is_met = True
             self._do()
         with self._store.write(account, durable=durable) as books:

@@ -7,8 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from botbox_cli.domain.order import Role
+from botbox_cli.domain.order import Role, Side
 from botbox_cli.domain.trade import CLOSED_BY_HAND, STOP_LOSS_HIT, TAKE_PROFIT_HIT, TradeStatus
+from botbox_cli.exchange.paper.state import Lag
+from botbox_cli.exchange.paper.trading import Terms
 from botbox_cli.services.monitor import monitor
 from tests.support.faults import Faults, code, nothing
 from tests.support.verdict import (
@@ -193,6 +195,21 @@ def test_what_stops_of_others_have_sold_unseen_is_not_taken_off_the_account_twic
     faults.clear()
     assert exit_code_of(monitor(world.desk)) == 0
     assert settle(world) == []
+
+
+def test_sale_by_hand_just_before_the_exit_is_booked_with_it() -> None:
+    """Its coins are gone at once, its executions show later: they are waited for before the rest is given up."""
+    with a_world(terms=Terms(lag=Lag(executions_ms=2000))) as world:
+        trade = open_trade(world)
+        by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+        sell_by_hand(world, "0.01")
+
+        assert tell_close(world.desk, trade.id).success
+        with world.store.read(world.account) as books:
+            sold = sum(f.qty for f in books.fills([trade.id]) if f.side is Side.SELL)
+        assert sold == orders_of(world, Role.STOP)[0].qty
+        world.pass_time(60)
+        assert settle(world) == []
 
 
 def test_wallet_that_lags_behind_a_fresh_entry_ends_nothing(world: World) -> None:

@@ -19,6 +19,7 @@ from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
+from botbox_cli.services.lease import Budget, working_on
 from botbox_cli.services.margin import share_of_debt
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.trades import list_trades, one_trade
@@ -296,6 +297,9 @@ def test_short_repays_with_its_own_coins_only(world: World) -> None:
     session = DirectSession(faulty)
     tiny = execute(replace(desk, exchange=BybitExchange(session, world.clock)), short(world).id).trade
     world.set_price("BTCUSDT", "57900")
+    world.pass_time(60)
+    with working_on(world.new_desk("other"), tiny.trade.id, Budget(world.clock)):
+        monitor(desk)  # The first one buys half of its loan back, and keeps it until its end.
     world.pass_time(60)
 
     monitor(desk)
