@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from botbox_cli.analysis.rules.rule import Rule
     from botbox_cli.bootstrap import Wiring
     from botbox_cli.services.monitor import MonitorResult
+    from botbox_cli.services.progress import Progress
     from botbox_cli.services.record import RecordResult
     from botbox_cli.services.scan import ScanResult
-    from botbox_cli.services.series_fetch import Progress
 
 
 @dataclass(frozen=True, slots=True)

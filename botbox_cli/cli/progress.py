@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from botbox_cli.cli.console import Console
-
-Report = Callable[[int, int], None]
-"""Takes how many are done, and of how many (0: not known yet)."""
+from botbox_cli.services.progress import Progress
 
 _LINES = 4
 """Lines that the whole writes where there is no terminal."""
 
 
 @contextmanager
-def counting(console: Console, noun: str, *, worth_a_line: int) -> Iterator[Report]:
+def counting(console: Console, noun: str, *, worth_a_line: int) -> Iterator[Progress]:
     """Give a function that shows progress while the block runs.
 
     Where there is no terminal, fewer than `worth_a_line` of the noun are over before anyone has read a line.
@@ -24,11 +22,12 @@ def counting(console: Console, noun: str, *, worth_a_line: int) -> Iterator[Repo
         yield _lines(console, noun, worth_a_line)
         return
     from rich.console import Console as RichConsole
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     rich = RichConsole(file=console.err, no_color=not console.colour_err, highlight=False)
     columns = (TextColumn(noun), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=rich, transient=True) as bar:
+    with Bar(*columns, console=rich, transient=True) as bar:
         task = bar.add_task(noun, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
@@ -45,7 +44,7 @@ def replaying(console: Console) -> Callable[[int, int], None]:
     return tell
 
 
-def _lines(console: Console, noun: str, worth_a_line: int) -> Report:
+def _lines(console: Console, noun: str, worth_a_line: int) -> Progress:
     said = 0
 
     def report(done: int, total: int) -> None:

@@ -6,7 +6,7 @@ on the earlier ones is tried on the next, and no number is ever taken over both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +28,7 @@ from botbox_cli.services.desk import Policy
 from botbox_cli.services.evidence import Coverage, coverage, finer_candles, load_evidence
 from botbox_cli.services.lookup import unknown_symbol
 from botbox_cli.services.portfolio import Held, hold
+from botbox_cli.services.progress import Progress
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GROUP_RESAMPLES = 300
@@ -191,10 +192,6 @@ class Source:
     store: Instruments
     candles: CandleReader
     venue: Venue
-
-
-Progress = Callable[[int, int], None]
-"""Symbols done, of how many."""
 
 
 def period_of(

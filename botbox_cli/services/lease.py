@@ -18,8 +18,6 @@ FRESH = timedelta(seconds=1)
 """A lease renewed so recently is not written again: whoever else takes it would have to be 14 s ahead of this clock."""
 COMMAND_BUDGET_S = 26.0
 """Waiting inside one command ends here, so that with its last request it stays within the contract's 30 s."""
-
-
 QUICK_S = 2.0
 """What one quick attempt may take: a request without an answer, and a look at what became of it."""
 

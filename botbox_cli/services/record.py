@@ -11,7 +11,8 @@ from botbox_cli.domain.candle import Interval, from_ms, to_ms
 from botbox_cli.errors import BotboxError, gravest
 from botbox_cli.ports import CandleStore, Clock, Exchange, Series, Store
 from botbox_cli.services.lookup import interval_of, unknown_symbol
-from botbox_cli.services.series_fetch import Failure, Fetch, Progress
+from botbox_cli.services.progress import Progress
+from botbox_cli.services.series_fetch import Failure, Fetch
 from botbox_cli.services.series_plan import gaps_of, plan_series
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +14,7 @@ from botbox_cli.analysis.columns import cut, join
 from botbox_cli.domain.account import Venue
 from botbox_cli.errors import BotboxError, ConfigError, ExchangeUnavailable
 from botbox_cli.ports import CandleBatch, CandleStore, Exchange
+from botbox_cli.services.progress import Progress
 from botbox_cli.services.series_plan import PAGE, Page, SeriesPlan
 from botbox_cli.services.series_writer import SeriesWriter
 
@@ -33,10 +34,6 @@ class Failure:
     error: BotboxError
     symbol: str = ""
     timeframe: str = ""
-
-
-Progress = Callable[[int, int], None]
-"""Takes how many candles were asked for and written (or given up), and of how many."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -48,6 +48,7 @@ from botbox_cli.services.backtest import (
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.evidence import Coverage
 from botbox_cli.services.portfolio import hold
+from botbox_cli.services.progress import Progress
 
 ENGINE = 2
 """Raised when the engine counts differently: results of before are not taken up again."""
@@ -285,10 +286,6 @@ class Pool(Protocol):
     size: int
 
     def submit(self, batch: Sequence[Values]) -> Future[list[Tried]]: ...
-
-
-Progress = Callable[[int, int], None]
-"""Combinations done, of how many."""
 
 
 class Processes:

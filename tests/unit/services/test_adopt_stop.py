@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -13,16 +12,10 @@ from botbox_cli.services.adopt_stop import adopt_stop
 from botbox_cli.services.close import close
 from botbox_cli.services.monitor import monitor
 from tests.support.verdict import only_trade, open_trade, settle, truth
-from tests.support.world import World, a_world
+from tests.support.world import World
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
 STOP = "bb-test01-1-stop1"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 @pytest.fixture

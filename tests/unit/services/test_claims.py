@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from botbox_cli.ports import Holder
 from botbox_cli.services.claims import Claims
 from botbox_cli.services.lease import LEASE_TTL_S, lease_name
 from botbox_cli.services.monitor import monitor
 from tests.support.verdict import only_trade, open_trade, settle
-from tests.support.world import World, a_world
+from tests.support.world import World
 
 OTHER = Holder("elsewhere", 7, "then", "other")
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 def taking_away(world: World, claims: Claims, trade_id: int, during: str) -> list[Holder | None]:

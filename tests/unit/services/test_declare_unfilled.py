@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,15 +14,9 @@ from botbox_cli.errors import Conflict, Denied, ExchangeUnavailable, NotFound
 from botbox_cli.services.declare_unfilled import REASON, declare_unfilled
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
-from tests.support.world import World, a_world
+from tests.support.world import World
 
 BY = {"by": "somebody"}
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 def in_doubt(world: World, *, lands: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -33,17 +32,6 @@ from tests.unit.services.test_shorts import LEVELS
 
 HELD = Decimal("0.016649")
 TOO_LARGE = (170124, 170135, 170341, 170381, 170382, 170197, 170198, 170228, 170229)
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
-
-
-@pytest.fixture
-def faults(world: World) -> Faults:
-    return Faults(world)
 
 
 def cancel_stop(world: World, number: int = 1) -> None:

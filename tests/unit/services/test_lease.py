@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -14,7 +13,7 @@ from botbox_cli.errors import Conflict
 from botbox_cli.ports import Holder, Store
 from botbox_cli.services.lease import LEASE_TTL_S, Budget, Work, lease_name, working_on
 from tests.support.verdict import open_trade
-from tests.support.world import World, a_world
+from tests.support.world import World
 
 OTHER = Holder("elsewhere", 7, "then", "other")
 
@@ -31,12 +30,6 @@ class Counting:
     def take_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> Holder | None:
         self.taken += 1
         return self._store.take_lease(name, holder, now, ttl_s)
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 @pytest.fixture

@@ -44,17 +44,6 @@ from tests.unit.services.test_settle_entry import FATAL, LANDED, LOST, NOT_TAKEN
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
-
-
-@pytest.fixture
-def faults(world: World) -> Faults:
-    return Faults(world)
-
-
-@pytest.fixture
 def rich() -> Iterator[World]:
     """A world whose owner has a whole bitcoin of their own beside botbox's."""
     with a_world(balances={"USDT": Decimal(10000), "BTC": Decimal(1)}) as made:

@@ -1,7 +1,5 @@
 """One-time links: what they allow, once, and to whom."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from botbox_cli.domain.account import Mode, Venue
@@ -9,12 +7,6 @@ from botbox_cli.domain.setup import Setup, SetupStatus
 from botbox_cli.errors import BotboxError, Conflict, Denied, NotFound
 from botbox_cli.services.links import ACTIONS, make_links, read_link, using
 from tests.support.world import World, a_world
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as world:
-        yield world
 
 
 def a_setup(world: World) -> Setup:

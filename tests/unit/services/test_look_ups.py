@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from botbox_cli.domain.order import Role
@@ -13,16 +11,10 @@ from botbox_cli.services.monitor import monitor
 from tests.support.faults import LOOK_UPS, Faults, after, broken, http
 from tests.support.process import Process, at
 from tests.support.verdict import open_trade, orders_of, settle, tell_execute, told_truly, truth
-from tests.support.world import World, a_world
+from tests.support.world import World
 from tests.unit.services.test_protect_stop import ending
 
 LONG_MS = 60_000
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

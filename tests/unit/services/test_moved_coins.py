@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -26,12 +25,6 @@ from tests.support.verdict import (
 from tests.support.world import World, a_world
 from tests.unit.services.test_leave_exit import sell_by_hand
 from tests.unit.services.test_protect_stop import by_hand, live_stops
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 def move_away(world: World, qty: str, *, stop: str = "bb-test01-1-stop1") -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
-
-import pytest
 
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND
@@ -23,14 +20,8 @@ from tests.support.verdict import (
     tell_execute,
     truth,
 )
-from tests.support.world import World, a_world
+from tests.support.world import World
 from tests.unit.services.test_protect_stop import by_hand, live_stops
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 def change_rules(world: World, **changes: str) -> None:

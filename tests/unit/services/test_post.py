@@ -1,12 +1,10 @@
 """What is told to whom, when, and how often."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
 from decimal import Decimal
 
-import pytest
 from pybit.exceptions import InvalidRequestError
 from requests.exceptions import ReadTimeout
 
@@ -43,12 +41,6 @@ class Inbox:
     @property
     def titles(self) -> list[str]:
         return [m.title for m in self.got]
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as world:
-        yield world
 
 
 def post_of(world: World, *channels: Inbox, quiet: QuietHours | None = None, url: str | None = None) -> Post:

@@ -33,17 +33,6 @@ from tests.support.world import World, a_world
 from tests.unit.services.test_settle_entry import FATAL, LANDED, LOST, NOT_TAKEN, PASSING, REFUSED
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
-
-
-@pytest.fixture
-def faults(world: World) -> Faults:
-    return Faults(world)
-
-
 def by_hand(world: World, path: str, **params: str) -> None:
     """Do something as the owner of the account does it on the website."""
     reply = world.engine.handle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -33,12 +33,6 @@ from tests.support.world import World, a_world
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
 Command = Callable[[Desk], Any]
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 def entries(world: World) -> list[str]:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from botbox_cli.services import right_of_way
 from botbox_cli.services.right_of_way import RightOfWay
 from tests.support.sockets import PATIENCE_S
-from tests.support.world import World, a_world
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
+from tests.support.world import World
 
 
 def test_what_heeds_it_waits_before_each_step_until_the_first_is_done(

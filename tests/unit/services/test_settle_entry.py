@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -25,18 +25,7 @@ from tests.support.faults import (
     no_json,
 )
 from tests.support.verdict import only_trade, orders_of, settle, tell_execute, told_truly, truth
-from tests.support.world import World, a_world
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
-
-
-@pytest.fixture
-def faults(world: World) -> Faults:
-    return Faults(world)
+from tests.support.world import World
 
 
 def entries(world: World) -> list[str]:

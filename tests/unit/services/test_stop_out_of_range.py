@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from botbox_cli.domain.order import Role
@@ -27,17 +25,6 @@ from tests.support.world import World, a_world
 from tests.unit.services.test_protect_stop import live_stops
 
 FAR = {"stop": "50000"}
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
-
-
-@pytest.fixture
-def faults(world: World) -> Faults:
-    return Faults(world)
 
 
 def refuse_stops(faults: Faults, number: int = 170204) -> None:

@@ -19,23 +19,12 @@ from botbox_cli.services.reconcile import reconcile
 from botbox_cli.services.trades import list_trades
 from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, silence, then
 from tests.support.verdict import exit_code_of, open_trade, orders_of, settle, truth
-from tests.support.world import World, a_world
+from tests.support.world import World
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
 LIMIT = timedelta(seconds=30)
 ALWAYS = 9999
 SENDS = "place_order cancel_order"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
-
-
-@pytest.fixture
-def faults(world: World) -> Faults:
-    return Faults(world)
 
 
 def open_trades(world: World, count: int, *, naked: bool = False) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-
-import pytest
 
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.setup import SetupStatus
@@ -14,13 +11,7 @@ from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.trades import one_trade
-from tests.support.world import World, a_world
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
+from tests.support.world import World
 
 
 def test_execute_enters_once_and_protects(world: World) -> None:

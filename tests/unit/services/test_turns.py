@@ -15,7 +15,7 @@ from botbox_cli.domain.order import OrderStatus
 from botbox_cli.exchange.bybit import BybitExchange
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.execute import Outcome, execute
-from tests.support.world import World, a_world
+from tests.support.world import World
 
 OUTLOOK = ("get_instruments_info", "get_tickers", "get_wallet_balance")
 LOOK = ("get_open_orders", "get_executions")
@@ -49,12 +49,6 @@ class Turns:
 
 def _barrier(group: tuple[str, ...]) -> threading.Barrier:
     return threading.Barrier(len(group))
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 @contextmanager

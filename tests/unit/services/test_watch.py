@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -24,15 +24,9 @@ from botbox_cli.storage.process import current_holder
 from tests.support.faults import Faults, broken, code
 from tests.support.verdict import only_trade, open_trade, orders_of, settle
 from tests.support.watching import Watching
-from tests.support.world import World, a_world
+from tests.support.world import World
 
 CROSSES_AT = 10.0
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as made:
-        yield made
 
 
 @pytest.fixture
