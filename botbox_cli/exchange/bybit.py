@@ -222,7 +222,15 @@ class BybitExchange:
 
     # -- orders and executions
 
-    def look_up(self, symbol: str, order_link_id: str, *, since: datetime, with_fills: bool = False) -> Look:
+    def look_up(
+        self,
+        symbol: str,
+        order_link_id: str,
+        *,
+        since: datetime,
+        with_fills: bool = False,
+        is_brief: bool = False,
+    ) -> Look:
         """Look for one order: realtime, then history, then executions (from `since` on).
 
         `Look.at` is the earliest of several clocks: the exchange's, as each answer tells it, and ours before we asked
@@ -244,13 +252,15 @@ class BybitExchange:
             else None
         )
         report = self._order(self._session.get_open_orders, mine, {}, seen)
-        if report is None:
-            for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
-                report = report or self._order(self._session.get_order_history, mine, span, seen)
-        if report is None:
-            rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
-            report = self._parsed(rows, wire.report_of_fills)
-        return Look(report, min([now, *told]), _seen(fills, report))
+        if is_brief or report is not None:
+            return Look(report, min([now, *told]), _seen(fills, report))
+        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
+            report = report or self._order(self._session.get_order_history, mine, span, seen)
+        if report is not None:
+            return Look(report, min([now, *told]), _seen(fills, report))
+        rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
+        report = self._parsed(rows, wire.report_of_fills)
+        return Look(report, min([now, *told]), tuple(self._parsed(rows, wire.fills)))
 
     def _newest_fills(self, mine: Params, since: datetime) -> list[Fill]:
         """Return the fills on the first page of an order's executions."""

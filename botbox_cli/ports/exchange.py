@@ -124,10 +124,19 @@ class Exchange(Protocol):
         """Ask once for a cancel; look the order up afterwards. OrderGone: nothing there to cancel."""
         ...
 
-    def look_up(self, symbol: str, order_link_id: str, *, since: datetime, with_fills: bool = False) -> Look:
+    def look_up(
+        self,
+        symbol: str,
+        order_link_id: str,
+        *,
+        since: datetime,
+        with_fills: bool = False,
+        is_brief: bool = False,
+    ) -> Look:
         """Look for one order: realtime, then history, then executions (from `since` on).
 
         `with_fills`: its executions are wanted, too, and asked for at the same time where the way is long.
+        `is_brief`: in realtime only, which shows a new order first; not to be found there proves nothing.
         """
         ...
 

@@ -56,8 +56,10 @@ UNFILLED_LAG_S = 2.0
 """An entry shown as ended without a fill is believed only this long after its end: fills may surface after it."""
 ID_TAKEN = "the exchange has known this id before"
 """Reason on an order whose very first send was answered so: it came twice, or the id is an older order's."""
-POLL_FIRST_S = 0.05
+POLL_FIRST_S = 0.1
 POLL_MAX_S = 1.0
+BRIEF_S = 0.4
+"""Before a pause as long as this an order is looked for only where it shows first."""
 
 
 class Seen(Enum):
@@ -86,8 +88,8 @@ class Sight:
     error: BotboxError | None = None
 
 
-def look(work: Work, order: Order) -> Sight:
-    """Ask the exchange once what became of an open order, and book it."""
+def look(work: Work, order: Order, *, is_brief: bool = False) -> Sight:
+    """Ask the exchange once what became of an open order, and book it; a brief look never proves an absence."""
     work.renew()
     if order.status is OrderStatus.INTENDED:
         return Sight(Seen.ABSENT)
@@ -96,6 +98,7 @@ def look(work: Work, order: Order) -> Sight:
         order.order_link_id,
         since=order.created_at,
         with_fills=order.role is not Role.STOP,  # A market order has mostly filled when it is looked for.
+        is_brief=is_brief,
     )
     if found.report is not None and is_of_an_earlier_life(order, found.report.created_at):
         mark_absent(
@@ -104,6 +107,8 @@ def look(work: Work, order: Order) -> Sight:
         return Sight(Seen.DONE)
     if found.report is not None:
         return Sight(take_report(work, order, found.report, found.fills), found.report)
+    if is_brief:
+        return Sight(Seen.PENDING)
     if order.status is OrderStatus.UNKNOWN and is_proof_of_absence(work, order, found):
         return Sight(Seen.ABSENT)
     return Sight(Seen.PENDING, is_nowhere=True)
@@ -130,14 +135,17 @@ def take_report(work: Work, order: Order, report: OrderReport, seen: Sequence[Fi
     desk = work.desk
     trade = (book := work.read()).trade
     fills: list[Fill] = []
+    booked = book.filled(order)
     if _is_hasty_end(work, order, report):
         return Seen.PENDING
-    if _wants_fills(report, book.filled(order)):
+    if _wants_fills(report, booked):
         fills = _all_of(seen, report) or desk.exchange.order_fills(
             order.symbol, order.order_link_id, since=order.created_at, qty=report.filled_qty
         )
         fills = with_fee_values(desk, trade, [f for f in fills if f.order_link_id == order.order_link_id])
     work.renew()
+    if not fills and _is_known(work, order, report, booked):
+        return _seen_as(order.status, report)
     instrument = instrument_of(desk, trade.symbol)
     with desk.store.write(desk.account) as books:
         now = desk.clock.now()
@@ -158,9 +166,25 @@ def take_report(work: Work, order: Order, report: OrderReport, seen: Sequence[Fi
             work.log(books, "order", f"{order.role} {order.order_link_id} is {status}", reason=reason)
         if is_news or status is not order.status:
             project(books, trade.id, instrument, now)
+    return _seen_as(status, report)
+
+
+def _seen_as(status: OrderStatus, report: OrderReport) -> Seen:
     if status is not OrderStatus.WORKING:
         return Seen.DONE
     return Seen.LIVE if report.status is ReportStatus.LIVE else Seen.PENDING
+
+
+def _is_known(work: Work, order: Order, report: OrderReport, booked: Decimal) -> bool:
+    """Tell whether a report without new fills says nothing that the books do not hold, so that nothing is written.
+
+    An order that has been found nowhere before is written again, for it has been seen now: `is_forgotten`.
+    """
+    is_same = order.exchange_order_id == report.exchange_order_id
+    if not is_same or _status(order, report, booked) is not order.status:
+        return False
+    with work.desk.store.read(work.desk.account) as books:
+        return books.marker(NOWHERE_MARKER + order.order_link_id) is None
 
 
 def _all_of(fills: Sequence[Fill], report: OrderReport) -> list[Fill]:
@@ -221,7 +245,8 @@ def follow(
         order = work.read().find(order_link_id)
         if not order.is_open:
             return Sight(Seen.DONE)
-        sight = _look_or_pending(work, order)
+        is_brief = pause < BRIEF_S and _time_left(ends_at, clock.now()) > 0
+        sight = _look_or_pending(work, order, is_brief=is_brief)
         if sight.seen is Seen.LIVE and not is_live:
             is_live = True
             ends_at = min(ends_at, clock.now() + timedelta(seconds=min(live_limit_s, limit_s)))
@@ -231,10 +256,10 @@ def follow(
         pause = min(pause * 2, POLL_MAX_S)
 
 
-def _look_or_pending(work: Work, order: Order) -> Sight:
+def _look_or_pending(work: Work, order: Order, *, is_brief: bool) -> Sight:
     """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt."""
     try:
-        return look(work, order)
+        return look(work, order, is_brief=is_brief)
     except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
         return Sight(Seen.PENDING, error=e)
 

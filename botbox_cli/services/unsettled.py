@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from botbox_cli.domain.order import OrderStatus
 from botbox_cli.domain.trade import LIVING_TRADES, TradeStatus
 from botbox_cli.errors import BotboxError
@@ -40,18 +42,13 @@ def catch_up(desk: Desk) -> None:
         book_new_fills(desk, [*living, *ended])
 
 
-def settle_earlier(desk: Desk, budget: Budget) -> list[BotboxError]:
-    """Settle and protect what is in between, without taking profit; return what could not be settled.
+def settle_earlier(desk: Desk, budget: Budget) -> None:
+    """Settle and protect what is in between, without taking profit.
 
     What stays in doubt blocks nothing here: the checks of the new command look at the books themselves.
     """
-    errors: list[BotboxError] = []
     books = unsettled(desk)
     for number, book in enumerate(books, 1):
         budget.keep_for(len(books) - number)
-        try:
-            with working_on(desk, book.trade.id, budget) as work:
-                attend(work, Snapshot(), act=False)
-        except BotboxError as e:
-            errors.append(e)
-    return errors
+        with suppress(BotboxError), working_on(desk, book.trade.id, budget) as work:
+            attend(work, Snapshot(), act=False)

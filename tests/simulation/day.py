@@ -87,13 +87,13 @@ class Day:
         self.owner = Owner(self.engine, self.rng, only_stops=self.weather.policy.shorts)
         self.baton = Baton(self.clock, self.rng)
         self.store: Any = SqlStore("sqlite://", new_tag=lambda: TAG) if in_sql else MemoryStore(TAG)
-        if isinstance(self.store, MemoryStore):
-            self.store.is_dead = lambda h: self.weather.is_dead_known and h.token in self._dead
         self.account = self.store.save_account(Mode.PAPER, "1", "hash", Venue.REPLAY)
         self.typist = Typist(self.rng, self.weather, self.engine, self.store, self.account)
         self._ticks = {s: self._tick_of(s) for s in self.weather.symbols}
         self._trace = trace
         self._dead: set[str] = set()
+        if isinstance(self.store, MemoryStore) and self.weather.is_dead_known:
+            self.store.is_dead = partial(_is_one_of, self._dead)
         self._processes = 0
         self._depth = 0
         self._disturbed = 0
@@ -208,9 +208,7 @@ class Day:
             Holder("host", 1, "then", token),
         )
         session = DirectSession(self.faulty, timestamp=lambda: to_ms(clock.now()))
-        process = Process(desk, session, token)
-        process.on_step = partial(self._step, process)
-        return process
+        return Process(desk, session, token, partial(self._step, token))
 
     def _start(self, act: Callable[[Desk], Told]) -> None:
         """Run a command in a process of its own to its end, or its death, and judge what it said."""
@@ -267,7 +265,7 @@ class Day:
             left = [trade.id for trade in self.typist.living()]
             self._blame([f"{told.command} left trades {left}"] if left else (), "told")
 
-    def _step(self, process: Process, step: str) -> None:
+    def _step(self, token: str, step: str) -> None:
         """Whatever may happen to a process between two of its steps."""
         if self._is_calm:
             return
@@ -283,7 +281,7 @@ class Day:
             pause_s = rng.choice((3.0, 8.0, 16.0, 40.0))
             self._disturbed += 1
             self.result.counts["freeze"] += 1
-            self._say(f"{process.desk.holder.token} freezes {pause_s} s at {step}")
+            self._say(f"{token} freezes {pause_s} s at {step}")
         if self.baton.is_racing:
             self.baton.pause(pause_s)
         elif pause_s:
@@ -293,7 +291,6 @@ class Day:
         is_intruded = draw > 1 - weather.intrude_rate
         if (is_intruded or (is_frozen and rng.random() < 0.7)) and self._depth < 2:
             self._intrude(step)
-        process.refuse_if_dead()
 
     def _intrude(self, step: str) -> None:
         """Let another command run from beginning to end between two steps of this one."""
@@ -332,3 +329,7 @@ class Day:
         yield from judge_expiry(case, expiries_of(self.store, self.account))
         yield from judge_debts(self.engine, case, self.owner.moved)
         yield from judge_owners_orders(self.engine, self.owner.cancelled)
+
+
+def _is_one_of(dead: set[str], holder: Holder) -> bool:
+    return holder.token in dead

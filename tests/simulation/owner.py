@@ -13,7 +13,7 @@ from botbox_cli.exchange.paper.protocol import Request, to_ms
 from botbox_cli.exchange.paper.state import Order
 from tests.simulation.truth import name_of
 
-Acts = tuple[Callable[[str], str], ...]
+Acts = tuple[Callable[["Owner", str], str], ...]
 
 
 class Owner:
@@ -23,9 +23,16 @@ class Owner:
         """`only_stops`: the owner trades nothing, for coins of their own would be taken by a short."""
         self._engine = engine
         self._rng = rng
-        self._acts: Acts = (self._cancel_stop, self._cancel_stop, self._move_stop)
+        self._acts: Acts = (Owner._cancel_stop, Owner._cancel_stop, Owner._move_stop)
         if not only_stops:
-            trades = (self._sell_ours, self._buy, self._sell_own, self._rest, self._rest, self._cancel_own)
+            trades = (
+                Owner._sell_ours,
+                Owner._buy,
+                Owner._sell_own,
+                Owner._rest,
+                Owner._rest,
+                Owner._cancel_own,
+            )
             self._acts = self._acts + trades
         self._resting = 0
         self.cancelled: set[str] = set()
@@ -35,7 +42,7 @@ class Owner:
 
     def act(self, symbols: tuple[str, ...]) -> str:
         """Do one thing and say what."""
-        return self._rng.choice(self._acts)(self._rng.choice(symbols))
+        return self._rng.choice(self._acts)(self, self._rng.choice(symbols))
 
     def move_away(self, symbols: Iterable[str]) -> None:
         """Move what shorts in these symbols, now flat, left over: beside coins of one's own there is no short."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -27,9 +27,8 @@ class TaskClock:
         self._skew = timedelta(seconds=skew_s)
         self._seen = clock.now()
         self._shown = self._seen + self._skew
-        self.now: Callable[[], datetime] = self._skewed if skew_s else clock.now
 
-    def _skewed(self) -> datetime:
+    def now(self) -> datetime:
         now = self._clock.now()
         if now is not self._seen:
             self._seen, self._shown = now, now + self._skew

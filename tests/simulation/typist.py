@@ -173,14 +173,12 @@ class Typist:
         with desk.store.read(desk.account) as books:
             is_new = books.setup(setup_id).status is SetupStatus.ACTIVE
         outcome = execute(desk, setup_id, approve=is_new)
-        code = outcome.error.exit_code if outcome.error else 0
+        code = _code(outcome.error)
         return Told("execute", code, outcome.trade.trade.id, outcome.success)
 
     def execute_approved(self, desk: Desk) -> Told:
         results = execute_approved(desk)
-        codes = [
-            r[1].exit_code if isinstance(r, tuple) else r.error.exit_code if r.error else 0 for r in results
-        ]
+        codes = [_code(r[1] if isinstance(r, tuple) else r.error) for r in results]
         return Told("execute --approved", gravest(codes))
 
     def close(self, desk: Desk, trade_id: int) -> Told:
@@ -188,11 +186,11 @@ class Typist:
             outcome = close(desk, trade_id)
         except BotboxError as e:
             return Told("close", e.exit_code, trade_id)
-        return Told("close", outcome.error.exit_code if outcome.error else 0, trade_id, outcome.success)
+        return Told("close", _code(outcome.error), trade_id, outcome.success)
 
     def close_all(self, desk: Desk) -> Told:
         results = flatten(desk)
-        return Told("close --all", gravest([r.error.exit_code for r in results if r.error is not None]))
+        return Told("close --all", gravest([_code(r.error) for r in results]))
 
     def halt_and_flatten(self, desk: Desk) -> Told:
         halt(desk.store, desk.account, desk.clock, reason="")
@@ -201,7 +199,7 @@ class Typist:
     def monitor(self, desk: Desk) -> Told:
         result = monitor(desk)
         busy = any(t.action == "busy" for t in result.trades)
-        code = gravest([e.error.exit_code for e in result.errors])
+        code = gravest([_code(e.error) for e in result.errors])
         return Told("monitor (busy)" if busy else "monitor", code)
 
     def reconcile(self, desk: Desk) -> Told:
@@ -231,3 +229,12 @@ class Typist:
     def invalidate(self, desk: Desk) -> Told:
         invalidate(desk.store, NoCandles(), desk.account, desk.exchange, desk.clock)  # type: ignore[arg-type]
         return Told("scan", 0)
+
+
+def _code(error: BotboxError | None) -> int:
+    """Return the exit code of what a command returned; its frames, which hold the whole day, are let go."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__traceback__ = None
+        cause = cause.__context__
+    return 0 if error is None else error.exit_code

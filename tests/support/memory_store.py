@@ -64,7 +64,8 @@ class MemoryStore:
         self._links: dict[str, None] = {}
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Forget everything."""
+        self._transactions.clear()
 
     # -- transactions
 

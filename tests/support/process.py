@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -30,26 +31,19 @@ class Process:
     """
 
     def __init__(self, desk: Desk, session: Any, token: str, on_step: Stepped = lambda step: None) -> None:
-        self.on_step = on_step
-        self.steps: list[str] = []
-        self.is_dead = False
-        exchange = BybitExchange(_SteppedSession(session, self), desk.clock)
-        store: Store = _SteppedStore(desk.store, self)
+        # Store and session know the life, not the process: without a ring its memory is free at its end.
+        self._life = _Life(on_step)
+        exchange = BybitExchange(_SteppedSession(session, self._life), desk.clock)
+        store: Store = _SteppedStore(desk.store, self._life)
         self.desk = replace(desk, store=store, exchange=exchange, holder=Holder("host", 1, "then", token))
 
-    def step(self, name: str) -> None:
-        if self.is_dead:
-            raise Killed
-        self.steps.append(name)
-        try:
-            self.on_step(name)
-        except Killed:
-            self.is_dead = True
-            raise
+    @property
+    def steps(self) -> list[str]:
+        return self._life.steps
 
-    def refuse_if_dead(self) -> None:
-        if self.is_dead:
-            raise Killed
+    @property
+    def is_dead(self) -> bool:
+        return self._life.is_dead
 
     def run(self, act: Callable[[Desk], Any]) -> Any:
         """Run a command; None if the process was killed in it."""
@@ -84,69 +78,88 @@ def at(wanted: str, do: Callable[[], None], *, nth: int = 1) -> Stepped:
     return on_step
 
 
+class _Life:
+    """The steps of a process so far, and whether one of them was its last."""
+
+    def __init__(self, on_step: Stepped) -> None:
+        self.steps: list[str] = []
+        self.is_dead = False
+        self._on_step = on_step
+
+    def step(self, name: str) -> None:
+        self.refuse_if_dead()
+        self.steps.append(name)
+        try:
+            self._on_step(name)
+        except Killed:
+            self.is_dead = True
+            raise
+
+    def refuse_if_dead(self) -> None:
+        if self.is_dead:
+            raise Killed
+
+
 class _SteppedSession:
-    def __init__(self, session: Any, process: Process) -> None:
-        self._session, self._process = session, process
+    def __init__(self, session: Any, life: _Life) -> None:
+        self._session, self._life = session, life
         self.wait_at_most = session.wait_at_most
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        send, step = getattr(self._session, name), self._process.step
+        return partial(self._ask, name)
 
-        def ask(**params: Any) -> Any:
-            link = params.get("orderLinkId")
-            what = f"{name} {link}" if link else name
-            step("ask " + what)
-            try:
-                return send(**params)
-            finally:
-                step("told " + what)
-
-        setattr(self, name, ask)
-        return ask
+    def _ask(self, name: str, **params: Any) -> Any:
+        link = params.get("orderLinkId")
+        what = f"{name} {link}" if link else name
+        self._life.step("ask " + what)
+        try:
+            return getattr(self._session, name)(**params)
+        finally:
+            self._life.step("told " + what)
 
 
 class _SteppedStore:
     """A store of which each commit is a step; the rest is handed through while the process lives."""
 
-    def __init__(self, store: Store, process: Process) -> None:
-        self._store, self._process = store, process
+    def __init__(self, store: Store, life: _Life) -> None:
+        self._store, self._life = store, life
         self.installation = store.installation
 
     def __getattr__(self, name: str) -> Any:
-        self._process.refuse_if_dead()
+        self._life.refuse_if_dead()
         return getattr(self._store, name)
 
     def read(self, account: Any) -> Any:
-        self._process.refuse_if_dead()
+        self._life.refuse_if_dead()
         return self._store.read(account)
 
     def write(self, account: Any, *, durable: bool = True) -> _SteppedWrite:
-        self._process.refuse_if_dead()
-        return _SteppedWrite(self._store.write(account, durable=durable), self._process)
+        self._life.refuse_if_dead()
+        return _SteppedWrite(self._store.write(account, durable=durable), self._life)
 
     def take_lease(self, name: str, holder: Holder, now: Any, ttl_s: float) -> Holder | None:
-        self._process.refuse_if_dead()
+        self._life.refuse_if_dead()
         other = self._store.take_lease(name, holder, now, ttl_s)
-        self._process.step("lease")
+        self._life.step("lease")
         return other
 
     def free_lease(self, name: str, holder: Holder) -> None:
-        self._process.refuse_if_dead()
+        self._life.refuse_if_dead()
         self._store.free_lease(name, holder)
-        self._process.step("lease")
+        self._life.step("lease")
 
     def save_instruments(self, *args: Any) -> None:
-        self._process.refuse_if_dead()
+        self._life.refuse_if_dead()
         self._store.save_instruments(*args)
 
 
 class _SteppedWrite:
     """A transaction that ends with a step, and that a process which has died in it does not commit."""
 
-    __slots__ = ("_process", "_transaction")
+    __slots__ = ("_life", "_transaction")
 
-    def __init__(self, transaction: AbstractContextManager[Books], process: Process) -> None:
-        self._transaction, self._process = transaction, process
+    def __init__(self, transaction: AbstractContextManager[Books], life: _Life) -> None:
+        self._transaction, self._life = transaction, life
 
     def __enter__(self) -> Books:
         return self._transaction.__enter__()
@@ -154,13 +167,13 @@ class _SteppedWrite:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._process.is_dead:
+        if kind is None and self._life.is_dead:
             error = Killed()
             self._transaction.__exit__(Killed, error, None)
             raise error
         self._transaction.__exit__(kind, error, trace)
         if kind is None:
-            self._process.step("commit")
+            self._life.step("commit")
 
 
 def frozen(clock: Clock, seconds: float, meanwhile: Callable[[], Any] = lambda: None) -> Callable[[], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botbox_cli.exchange.paper.engine import PaperExchange
@@ -67,13 +68,9 @@ class DirectSession:
         except KeyError:
             raise AttributeError(name) from None
 
-        def call(*, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
-            return self._send(method, path, params, timestamp)
+        return partial(self._send, method, path)
 
-        setattr(self, name, call)
-        return call
-
-    def _send(self, method: str, path: str, params: dict[str, Any], pinned_ms: int | None) -> dict[str, Any]:
+    def _send(self, method: str, path: str, *, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
         if method == "GET":
             kept = {name: str(value) for name, value in params.items() if value is not None}
         else:
@@ -81,7 +78,7 @@ class DirectSession:
             for name in _CAST:
                 if name in kept:
                     kept[name] = str(kept[name])
-        stamp = self._timestamp() if pinned_ms is None else pinned_ms
+        stamp = self._timestamp() if timestamp is None else timestamp
         headers = {"X-BAPI-TIMESTAMP": str(stamp), "X-BAPI-RECV-WINDOW": self._recv_window}
         try:
             reply = self._exchange.handle(Request(method, path, kept, headers))

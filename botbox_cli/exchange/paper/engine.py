@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from botbox_cli.exchange.paper import auth, rows
 from botbox_cli.exchange.paper.answers import Answers, Call, Json
 from botbox_cli.exchange.paper.identity import Identity
-from botbox_cli.exchange.paper.instrument import Instrument, delisted, from_row
+from botbox_cli.exchange.paper.instrument import Instrument, delisted
 from botbox_cli.exchange.paper.limits import LimitRules, Limits
-from botbox_cli.exchange.paper.market import Market
+from botbox_cli.exchange.paper.market import Market, Pairs
 from botbox_cli.exchange.paper.protocol import Clock, Refusal, Reply, Request, to_ms
 from botbox_cli.exchange.paper.public import PublicData
 from botbox_cli.exchange.paper.pushes import Changes, Seen, execution_push, order_push, wallet_push
@@ -50,7 +50,8 @@ class PaperExchange:
         self._limits = Limits(limits or LimitRules())
         self._checks_signature = checks_signature
         self._lock = threading.RLock()
-        self._rules: dict[str, Instrument] = {}
+        self.pairs = Pairs(market)
+        self.instrument: Callable[[str], Instrument | None] = self.pairs.find
         self._public = PublicData(market, self.instrument)
         self._answers = Answers(books.identity, market, self._terms, self.instrument)
         self._desk: tuple[Account, Trading, Views] | None = None
@@ -141,12 +142,6 @@ class PaperExchange:
 
             changes: Changes = self._within(work)
             return changes
-
-    def instrument(self, symbol: str) -> Instrument | None:
-        """Return the rules of a symbol, None when it is not traded."""
-        if not self._rules:
-            self._rules = {row["symbol"]: from_row(row) for row in self.market.rows()}
-        return self._rules.get(symbol)
 
     def _rules_of(self, symbol: str) -> Instrument:
         return self.instrument(symbol) or delisted(symbol)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
-from botbox_cli.exchange.paper.instrument import Instrument
+from botbox_cli.exchange.paper.instrument import Instrument, from_row
 
 Level = tuple[Decimal, Decimal]
 
@@ -80,6 +80,24 @@ class Market(Protocol):
     ) -> list[list[str]]:
         """Return kline rows as of `at_ms`, newest first, the open candle included."""
         ...
+
+
+class Pairs:
+    """The rules of a market's pairs, read once."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._rules: dict[str, Instrument] = {}
+
+    def find(self, symbol: str) -> Instrument | None:
+        """Return the rules of a symbol, None when it is not traded."""
+        if not self._rules:
+            self._rules = {row["symbol"]: from_row(row) for row in self._market.rows()}
+        return self._rules.get(symbol)
+
+    def forget(self) -> None:
+        """Read the rules again when they are needed next."""
+        self._rules.clear()
 
 
 def made_book(

@@ -436,9 +436,19 @@ def test_no_such_order_is_the_same_as_an_empty_answer(code: int) -> None:
 def test_executions_alone_make_an_order_that_is_alive() -> None:
     session = nowhere(get_executions=listed(execution_row(execId="1"), execution_row(execId="2")))
 
-    report = looked_up(session).report
+    look = looked_up(session)
 
-    assert (report.status, report.filled_qty) == (ReportStatus.LIVE, D("0.002"))
+    assert (look.report.status, look.report.filled_qty) == (ReportStatus.LIVE, D("0.002"))
+    assert [fill.execution_id for fill in look.fills] == ["1", "2"]
+
+
+def test_brief_look_asks_realtime_only() -> None:
+    session = nowhere(get_executions=listed(execution_row()))
+
+    look = over(session).look_up("BTCUSDT", ID, since=NOW - DAY, is_brief=True)
+
+    assert look.report is None
+    assert [name for name, _ in session.asked] == ["get_open_orders"]
 
 
 def test_order_that_is_nowhere_was_asked_for_everywhere() -> None:

@@ -31,7 +31,7 @@ def change_rules(world: World, **changes: str) -> None:
     for name, value in changes.items():
         row["priceFilter" if name == "tickSize" else "lotSizeFilter"][name] = value
     world.market._rows = rows
-    world.engine._rules.clear()
+    world.engine.pairs.forget()
 
 
 def test_lot_that_grew_after_the_entry_leaves_the_position_protected(world: World) -> None:
@@ -86,7 +86,7 @@ def test_lot_that_grew_is_no_reason_to_stay_in(world: World) -> None:
 
 def delist(world: World) -> None:
     world.market._rows = [r for r in world.market.rows() if r["symbol"] != "BTCUSDT"]
-    world.engine._rules.clear()
+    world.engine.pairs.forget()
 
 
 def test_pair_that_is_traded_no_more_leaves_the_position_bare_and_that_is_told(world: World) -> None:
