@@ -6,18 +6,73 @@ without end.
 
 from __future__ import annotations
 
+import http.client
+import io
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 ANSWER_LIMIT_S = 8.0
 """From the end of an answer's headers to its last byte: the longest answers (1,000 candles) take far less."""
 PIECE = 1 << 16
+
+
+class _Timed(io.RawIOBase):
+    """What a socket receives, until `ends_at`; later is too late. (Each piece may take the socket's time.)"""
+
+    def __init__(self, received: io.RawIOBase, limit_s: float) -> None:
+        self._received = received
+        self.ends_at = time.monotonic() + limit_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        count: int | None = self._received.readinto(buffer)
+        if time.monotonic() > self.ends_at:
+            raise TimeoutError("the headers came too slowly")
+        return count
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose headers are given up when they are not all there in the time that the first byte may take."""
+
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self._timed = _Timed(self.fp.detach(), sock.gettimeout() or inf)
+        self.fp = io.BufferedReader(self._timed)
+
+    def begin(self) -> None:
+        super().begin()
+        self._timed.ends_at = inf  # The body has a bound of its own.
+
+
+class _Plain(HTTPConnection):
+    response_class = _Answer
+
+
+class _Secure(HTTPSConnection):
+    response_class = _Answer
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
 
 
 class Carrier(HTTPAdapter):
@@ -26,6 +81,10 @@ class Carrier(HTTPAdapter):
     def __init__(self, *, ticks: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__(**options)
         self._ticks = ticks
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         """Send a request. Raises ReadTimeout for an answer that takes too long, and what HTTPAdapter raises."""

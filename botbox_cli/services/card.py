@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from botbox_cli.services.past import Waiting
     from botbox_cli.services.similar import Similar
 
-_NEEDS = {"size": ("instrument", "quote"), "risk": ("sizing",)}
+_NEEDS = {"price": ("outlook",), "size": ("instrument", "quote"), "risk": ("sizing",)}
 """What an earlier check must have found before a later one can work."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,8 @@ def execute(
     budget = budget or Budget(desk.clock)
     desk = hurried(desk, budget)
     catch_up(desk)
-    settle_earlier(desk, budget)
+    left = settle_earlier(desk, budget)
+    _tell_of_own_trade(desk, setup_id, left)
     _refuse_without_time(budget)
     plan = plan_entry(desk, setup_id, accept_price=accept_price, approve=approve)
     work, entry = _save_intent(desk, plan, budget, approve=approve, note=note, shown=shown)
@@ -127,6 +129,22 @@ def plan_entry(desk: Desk, setup_id: int, *, accept_price: bool, approve: bool) 
     return Planner(desk, setup, accept_price=accept_price).plan()
 
 
+def _living_trade(desk: Desk, setup_id: int) -> Trade | None:
+    with desk.store.read(desk.account) as books:
+        return next((t for t in books.trades(LIVING_TRADES) if t.setup_id == setup_id), None)
+
+
+def _tell_of_own_trade(desk: Desk, setup_id: int, left: Mapping[int, BotboxError]) -> None:
+    """Raise that the setup's trade has no stop, or is in doubt: graver news than that it can't be traded again.
+
+    `left` is what could not be settled, by trade.
+    """
+    trade = _living_trade(desk, setup_id)
+    error = None if trade is None else left.get(trade.id)
+    if isinstance(error, (StopMissing, OutcomeUnknown, Mismatch)):
+        raise error
+
+
 def _refuse_second_trade(desk: Desk, setup_id: int) -> None:
     """Refuse a setup that has a living trade.
 
@@ -134,8 +152,7 @@ def _refuse_second_trade(desk: Desk, setup_id: int) -> None:
         OutcomeUnknown: Nobody is at work on it, and whether its entry landed is not known.
         Conflict: It is open, or another process is opening it.
     """
-    with desk.store.read(desk.account) as books:
-        trade = next((t for t in books.trades(LIVING_TRADES) if t.setup_id == setup_id), None)
+    trade = _living_trade(desk, setup_id)
     if trade is None:
         return
     if trade.status is TradeStatus.OPENING:

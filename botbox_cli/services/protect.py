@@ -94,6 +94,7 @@ def arm(work: Work) -> None:
     last: BotboxError | None = None
     left: Decimal | None = None
     largest: Decimal | None = None
+    is_doubted = False
     tries = 0
     while tries < STOP_TRIES:
         try:
@@ -110,24 +111,25 @@ def arm(work: Work) -> None:
                 if e.is_too_far:
                     note_refused(work)
                 left = _what_is_left(work) if e.is_short_of_coins else None
-                if e.is_too_large and (smaller := _smaller(work, largest)) is not None:
+                if e.is_too_large and (smaller := _smaller(work, largest, is_doubted=is_doubted)) is not None:
                     tries -= 1
-                    largest = smaller[0]
+                    largest, is_doubted = smaller[0], True
             if isinstance(e, ConfigError) or not _may_try_again(work):
                 break
             work.desk.clock.sleep(0.3)
     raise _missing(work, last)
 
 
-def _smaller(work: Work, largest: Decimal | None) -> tuple[Decimal | None] | None:
+def _smaller(work: Work, largest: Decimal | None, *, is_doubted: bool) -> tuple[Decimal | None] | None:
     """Return the bound to try after a stop was refused for its size; None if a smaller one could not be sold.
 
-    The bound is half of what was refused, unless the rules of the pair say by now what is too large.
+    The bound is half of what was refused, unless the rules of the pair say by now what is too large. A refusal that
+    they do not explain is first doubted: it may have been the moment's, and half a stop would stay.
     """
     book = work.read()
     instrument = instrument_of(work.desk, book.trade.symbol)
     refused = book.of_role(Role.STOP)[-1].qty
-    if largest_stop(refused, instrument) < refused:
+    if largest_stop(refused, instrument) < refused or not is_doubted:
         return (largest,)
     half = instrument.floor_qty(refused / 2)
     return (half,) if instrument.is_sellable(half, book.trade.stop_loss) else None

@@ -40,6 +40,9 @@ from botbox_cli.services.settle import look, take_report
 LOOK_BACK = timedelta(days=7)
 """How far back executions are compared for trades that have ended; living trades are compared from their start."""
 
+MENDED_BY_A_LOOK = ("order_missing", "order_in_doubt", "missing_stop")
+"""Kinds for which the trade's open orders are looked up, and its stop is armed if it then has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -264,7 +267,7 @@ def _mend(desk: Desk, difference: Difference, budget: Budget) -> None:
             book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
         elif difference.kind == "unknown_order":
             _adopt(desk, difference, budget)
-        elif difference.kind in ("order_missing", "missing_stop") and difference.trade_id is not None:
+        elif difference.kind in MENDED_BY_A_LOOK and difference.trade_id is not None:
             with working_on(desk, difference.trade_id, budget) as work:
                 for order in work.read().open_orders:
                     look(work, order)

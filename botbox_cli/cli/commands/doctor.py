@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,10 +94,13 @@ def _findings(console: Console, env_file: Path | None) -> Iterator[Finding]:
 def _wired_findings(session: Session) -> Iterator[Finding]:
     from botbox_cli import bootstrap
     from botbox_cli.services import doctor as d
+    from botbox_cli.services.lease import Budget
 
     settings = session.settings
     try:
-        with session.wired() as w:
+        with session.wired() as patient:
+            # Each look may wait for an exchange that does not answer; together they end within the contract's 30 s.
+            w = replace(patient, exchange=patient.exchange.within(Budget(patient.clock).left_s))
             name = bootstrap.database_name(settings)
             yield from d.attempt(
                 "database", lambda: [d.check_writable(w.store, w.holder, w.clock.now(), name)]

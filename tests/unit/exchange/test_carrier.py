@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, count, repeat
@@ -20,7 +21,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @contextmanager
-def answering(*pieces: bytes, endless: bytes = b"") -> Iterator[str]:
+def answering(*pieces: bytes, endless: bytes = b"", pause_s: float = 0.0) -> Iterator[str]:
     """Answer a connection with these pieces, then with `endless` again and again while somebody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -33,6 +34,7 @@ def answering(*pieces: bytes, endless: bytes = b"") -> Iterator[str]:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.recv(65536)
                 for piece in chain(pieces, repeat(endless) if endless else ()):
+                    time.sleep(pause_s)
                     try:
                         connection.sendall(piece)
                     except OSError:
@@ -96,3 +98,10 @@ def test_an_answer_that_drips_is_given_up(timeout: Any, limit_s: int) -> None:
         http.get(url, timeout=timeout)
 
     assert next(seconds) <= limit_s + 3
+
+
+def test_headers_that_drip_are_given_up() -> None:
+    """Each line comes in time, and the last of them after nine seconds."""
+    headers = [HEAD, *([b"X: y\r\n"] * 90), b"\r\n"]
+    with answering(*headers, pause_s=0.1) as url, session() as http, pytest.raises(ReadTimeout):
+        http.get(url, timeout=(1, 1))

@@ -156,6 +156,20 @@ def test_stop_is_as_large_as_is_taken_where_no_rule_tells(world: World, faults: 
     assert len([o for o in orders_of(world, Role.STOP) if o.exchange_order_id]) == 2
 
 
+@pytest.mark.parametrize("number", TOO_LARGE)
+def test_stop_that_is_called_too_large_once_is_tried_again_in_full(
+    world: World, faults: Faults, number: int
+) -> None:
+    faults.on("place_order", code(number), link="stop")
+
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+
+    assert (told.exit_code, told.success) == (0, True)
+    [alive] = live_stops(world)
+    assert truth(world).by_link[alive].qty == HELD
+    assert settle(world, faults) == []
+
+
 def test_stop_covers_all_again_once_the_exchange_takes_it(world: World) -> None:
     open_trade(world)
     cancel_stop(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import inf
 
 import pytest
 
@@ -13,6 +14,7 @@ from botbox_cli.services.execute import execute
 from botbox_cli.services.lease import Budget
 from botbox_cli.services.reconcile import Difference, _mend, reconcile
 from botbox_cli.services.trades import one_trade
+from tests.support.faults import LOOK_UPS, Faults, after, broken
 from tests.support.world import World, a_world
 
 
@@ -46,6 +48,27 @@ def test_a_stop_that_fired_is_booked_to_its_end(world: World) -> None:
     assert result.differences == ()
     view = one_trade(world.store, world.account, 1)[0]
     assert (view.trade.status, view.trade.close_reason) == (TradeStatus.CLOSED, "Stop loss hit")
+
+
+def test_an_entry_that_got_no_answer_is_taken_over_and_protected_at_once() -> None:
+    with a_world() as world:
+        faults = Faults(world)
+        faults.on("place_order", after(broken("timeout")), link="entry")
+        faults.on(LOOK_UPS, broken("timeout"), times=inf)
+        error = execute(world.desk, world.add_setup().id).error
+        assert error is not None
+        assert error.exit_code == 7
+        faults.clear()
+        world.pass_time(60)
+
+        result = reconcile(world.desk, apply=True)
+
+        assert result.differences == ()
+        orders = one_trade(world.store, world.account, 1)[0].orders
+        assert [(o.order.role, o.order.status) for o in orders] == [
+            (Role.ENTRY, OrderStatus.FILLED),
+            (Role.STOP, OrderStatus.WORKING),
+        ]
 
 
 def by_hand(world: World, link: str, side: str, qty: str) -> None:

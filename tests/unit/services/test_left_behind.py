@@ -1,0 +1,79 @@
+"""What an earlier process left behind, and what the next command does and says about it."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from botbox_cli.errors import BotboxError, StopMissing
+from botbox_cli.services.close import close
+from botbox_cli.services.execute import execute, execute_approved
+from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, code
+from tests.support.verdict import open_trade, settle
+from tests.support.world import World
+from tests.unit.services.test_protect_stop import live_stops
+
+
+def entry_without_answer(world: World, faults: Faults) -> int:
+    """Leave a setup behind whose entry has filled, which nobody could find out."""
+    faults.on("place_order", after(broken("timeout")), link="entry")
+    faults.on(LOOK_UPS, broken("timeout"), times=inf)
+    setup = world.add_setup()
+    error = execute(world.desk, setup.id).error
+    assert error is not None
+    assert error.exit_code == 7
+    faults.clear()
+    world.pass_time(60)
+    return setup.id
+
+
+@pytest.mark.parametrize(
+    ("asked", "action", "exit_code"),
+    [
+        ("place_order", code(170810), 10),
+        ("place_order", code(10027), 10),
+        ("get_tickers", code(10001), 10),
+        ("get_tickers get_wallet_balance", broken("timeout"), 10),
+        (f"place_order {READS}", after(broken("timeout")), 7),
+    ],
+)
+def test_executing_a_setup_again_tells_that_its_position_has_no_stop(
+    world: World, faults: Faults, asked: str, action: Action, exit_code: int
+) -> None:
+    setup_id = entry_without_answer(world, faults)
+    faults.on(asked, action, times=inf)
+
+    with pytest.raises(BotboxError) as told:
+        execute(world.desk, setup_id)
+
+    assert told.value.exit_code == exit_code
+    assert exit_code == 7 or isinstance(told.value, StopMissing)
+    assert settle(world, faults) == []
+
+
+def test_executing_a_setup_again_that_was_settled_meanwhile_is_refused(world: World, faults: Faults) -> None:
+    setup_id = entry_without_answer(world, faults)
+
+    with pytest.raises(BotboxError) as told:
+        execute(world.desk, setup_id)
+
+    assert told.value.exit_code == 4
+    assert len(live_stops(world)) == 1
+
+
+def test_a_stop_whose_cancel_nobody_could_follow_is_looked_after_by_the_next_command(
+    world: World, faults: Faults
+) -> None:
+    trade = open_trade(world)
+    faults.on(LOOK_UPS, code(170132), times=inf)
+    error = close(world.desk, trade.id).error
+    assert error is not None
+    assert error.exit_code == 7
+    assert live_stops(world) == []
+    faults.clear()
+
+    assert execute_approved(world.desk) == []
+
+    assert len(live_stops(world)) == 1
+    assert settle(world, faults) == []
