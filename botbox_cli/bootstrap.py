@@ -123,13 +123,26 @@ class Wiring:
         It is recognised by the key's hash; the exchange is asked whose a key is that was never seen, once. (A paper
         account's file tells.)
         """
-        mode = self.settings.mode
-        key_hash = hashlib.sha256(f"{mode}:{self.access.key}".encode()).hexdigest()
-        known = self.store.account_by_key(mode, key_hash)
+        known = self._known_account()
         if known is not None:
             return known
         user_id = self.access.user_id or self.exchange.key_info().user_id
-        return self.store.save_account(mode, user_id, key_hash, self.venue)
+        return self.store.save_account(self.settings.mode, user_id, self._key_hash(), self.venue)
+
+    def refuse_other_user(self) -> None:
+        """Raise ConfigError where the key is known to be another user's than the one that BOTBOX_ARM_LIVE names.
+
+        The exchange tells that too, before money moves; but it is not asked at all where there is nothing to do.
+        """
+        known = self._known_account() if self.settings.mode is Mode.LIVE else None
+        if known is not None:
+            _refuse_other_user(self.settings, known.user_id)
+
+    def _known_account(self) -> Account | None:
+        return self.store.account_by_key(self.settings.mode, self._key_hash())
+
+    def _key_hash(self) -> str:
+        return hashlib.sha256(f"{self.settings.mode}:{self.access.key}".encode()).hexdigest()
 
     def desk(self) -> Desk:
         """Return the desk of the account; settings that differ from those it was last worked with are logged."""
@@ -524,17 +537,22 @@ def refuse_unarmed(settings: Settings) -> None:
         )
 
 
+def _refuse_other_user(settings: Settings, user_id: str) -> None:
+    """Raise ConfigError where the key of a live account belongs to another user than the armed one."""
+    if user_id != settings.arm_live:
+        raise ConfigError(
+            f"BOTBOX_ARM_LIVE={settings.arm_live}, but the key belongs to user {user_id}",
+            "check which account you mean to trade, and its key",
+            code="not_armed",
+        )
+
+
 def _refuse_other_account(settings: Settings, exchange: Exchange) -> None:
     """Refuse to move a live account's money unless the key itself says that it is the armed one, and may do no more."""
     if settings.mode is not Mode.LIVE:
         return
     info = exchange.key_info()
-    if info.user_id != settings.arm_live:
-        raise ConfigError(
-            f"BOTBOX_ARM_LIVE={settings.arm_live}, but the key belongs to user {info.user_id}",
-            "check which account you mean to trade, and its key",
-            code="not_armed",
-        )
+    _refuse_other_user(settings, info.user_id)
     if info.read_only or not info.may_trade_spot:
         raise ConfigError(
             "the API key may not trade spot", "give it the permission Spot: Trade on Bybit", code="permission"

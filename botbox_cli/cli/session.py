@@ -29,14 +29,19 @@ class Session:
     settings: Settings
 
     @contextmanager
-    def wired(self, *, moves_money: bool = False) -> Iterator[Wiring]:
-        """Open the database and what belongs to it (see `bootstrap.wired`)."""
+    def wired(self, *, moves_money: bool = False, at_once: bool = True) -> Iterator[Wiring]:
+        """Open the database and what belongs to it (see `bootstrap.wired`).
+
+        A live account that is known not to be the armed one is refused `at_once`, or not before money moves.
+        """
         from botbox_cli import bootstrap
         from botbox_cli.cli.warnings import show_warnings
 
         show_warnings(self.console)
         with bootstrap.wired(self.settings, moves_money=moves_money) as wiring:
             self.console.hide([wiring.access.key, wiring.access.secret])
+            if moves_money and at_once:
+                wiring.refuse_other_user()
             yield wiring
 
     @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from botbox_cli.domain.number import HUNDRED, ZERO, plain
-from botbox_cli.domain.order import OrderStatus
+from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.pnl import open_risk, pnl_of
 from botbox_cli.domain.setup import Setup
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
@@ -104,7 +104,8 @@ def check_open_risk(books: Books, policy: Policy, equity: Decimal, new_risk: Dec
     if not limit:
         return "no cap on open risk"
     living = books_of(books, books.trades(LIVING_TRADES))
-    total = new_risk + sum((open_risk(b.trade, b.position) for b in living), ZERO)
+    at_risk = (open_risk(b.trade, b.position) + _risk_under_way(books, b) for b in living)
+    total = new_risk + sum(at_risk, ZERO)
     allowed = equity * limit / HUNDRED
     if total > allowed:
         raise Denied(
@@ -115,14 +116,38 @@ def check_open_risk(books: Books, policy: Policy, equity: Decimal, new_risk: Dec
     return f"{total:.2f} of {allowed:.2f} at risk"
 
 
+def _risk_under_way(books: Books, book: TradeBook) -> Decimal:
+    """Return the risk that was planned for what an open entry may still fill, or has filled unseen."""
+    entry = next((o for o in book.of_role(Role.ENTRY) if o.is_open), None)
+    if entry is None:
+        return ZERO
+    plans = [e.data for e in books.log_of(trade_id=book.trade.id) if e.event == "planned" and e.data]
+    planned = sum((Decimal(plan["sizing"]["risk"]) for plan in plans), ZERO)
+    return planned * (entry.qty - book.filled(entry)) / entry.qty
+
+
 def _results_today(books: Books, now: datetime) -> Iterator[Decimal]:
-    """Yield the P&L of trades closed since 00:00 UTC, newest exit first."""
+    """Yield the P&L of trades that have ended since 00:00 UTC, newest exit first.
+
+    One whose exit is booked has ended, though another process is still about to close it.
+    """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = [
-        t for t in books.trades([TradeStatus.CLOSED]) if t.exit_time is not None and t.exit_time >= midnight
-    ]
-    for book in books_of(books, sorted(today, key=_exit_time, reverse=True)):
-        yield _result(book)
+    ended = [(_exit_time(b.trade), b) for b in books_of(books, _closed_since(books, midnight))]
+    living = books_of(books, books.trades(LIVING_TRADES))
+    ended += [(max(f.executed_at for f in b.fills), b) for b in living if _is_on_its_way_out(b)]
+    for at, book in sorted(ended, key=lambda each: each[0], reverse=True):
+        if at >= midnight:
+            yield _result(book)
+
+
+def _closed_since(books: Books, at: datetime) -> list[Trade]:
+    return [t for t in books.trades([TradeStatus.CLOSED]) if t.exit_time is not None and t.exit_time >= at]
+
+
+def _is_on_its_way_out(book: TradeBook) -> bool:
+    """Tell whether a living trade has begun to be sold for good: its stop has fired, or it is being left."""
+    is_left = book.trade.close_reason != "" or any(book.filled(o) for o in book.of_role(Role.STOP))
+    return is_left and book.position.exited > 0
 
 
 def _exit_time(trade: Trade) -> datetime:

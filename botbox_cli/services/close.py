@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND, TradeStatus
-from botbox_cli.errors import BotboxError, Conflict, NotFound, OutcomeUnknown, StorageError
+from botbox_cli.errors import (
+    BotboxError,
+    ConfigError,
+    Conflict,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    NotFound,
+    OutcomeUnknown,
+    StorageError,
+)
 from botbox_cli.ports import LogEntry
 from botbox_cli.services.attend import Snapshot, attend, entry_in_doubt
 from botbox_cli.services.book import read_trade
@@ -68,7 +77,10 @@ def _close(work: Work, reason: str) -> None:
 def _sell(work: Work, reason: str) -> None:
     desk = work.desk
     refuse_without_time(work)
-    quotes = desk.exchange.quotes([work.read().trade.symbol])
+    try:
+        quotes = desk.exchange.quotes([work.read().trade.symbol])
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+        raise graver(work, e) from e
     before = work.read()
     if before.trade.status is not TradeStatus.OPEN or any(
         o.status is OrderStatus.UNKNOWN for o in before.open_orders

@@ -19,6 +19,7 @@ from botbox_cli.services.late_fills import book_new_fills, trades_with_fills, va
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.leave import LEAVE_NEEDS_S
 from botbox_cli.services.leftovers import can_be_sold, leftovers, take_up
+from botbox_cli.services.protect import graver
 from botbox_cli.services.unsettled import is_unsettled
 
 GIVEN_UP = "its price is being acted on"
@@ -90,6 +91,7 @@ def _look_after(desk: Desk, budget: Budget, claims: Claims) -> MonitorResult:
         except BotboxError as e:
             result.errors.append(TradeError(e))
             result.trades += [TradeAction(t.id, t.symbol, None, "failed", e.message) for t, _ in works]
+            result.errors += _bare(works, e)
             return result
         result.snapshot = snapshot
         urgent = {t.id for t, _ in works if _is_urgent(t, orders[t.id], snapshot)}
@@ -101,6 +103,14 @@ def _look_after(desk: Desk, budget: Budget, claims: Claims) -> MonitorResult:
             else:
                 result.trades.append(TradeAction(trade.id, trade.symbol, None, "busy", GIVEN_UP))
     return result
+
+
+def _bare(works: list[tuple[Trade, Work]], error: BotboxError) -> list[TradeError]:
+    """Return the news of positions that have no stop: nobody could look, but the books know it of these."""
+    if not isinstance(error, (ExchangeUnavailable, ExchangeRejected, ConfigError)):
+        return []
+    news = [(graver(work, error), trade.id) for trade, work in works]
+    return [TradeError(each, trade_id) for each, trade_id in news if each is not error]
 
 
 def _is_urgent(trade: Trade, open_orders: list[Order], snapshot: Snapshot) -> bool:

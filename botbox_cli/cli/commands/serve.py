@@ -89,7 +89,7 @@ def _serve(session: Session, place: Place) -> int:
     settings, console = session.settings, session.console
     is_armed = bootstrap.is_armed(settings)
     with (
-        session.wired(moves_money=is_armed) as wiring,
+        session.wired(moves_money=is_armed, at_once=False) as wiring,
         bootstrap.web_store(settings) as web,
         post_of(session, wiring, every_s=ROUND_EVERY_S),
     ):

@@ -53,8 +53,8 @@ BRAKED = (
         (
             Edit(
                 BRAKES,
-                "    total = new_risk + sum((open_risk(b.trade, b.position) for b in living), ZERO)\n",
-                "    total = new_risk + sum((open_risk(b.trade, b.position) for b in living[:0]), ZERO)\n",
+                "    total = new_risk + sum(at_risk, ZERO)\n",
+                "    total = new_risk\n",
             ),
         ),
         (f"{T_BRAKES}::test_open_risk_of_all_trades_together_is_capped",),

@@ -186,6 +186,37 @@ def test_another_account_than_the_armed_one_is_refused(bank: Bank, monkeypatch: 
     assert (bank.orders, status_of_the_setup()) == ([], "ACTIVE")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["monitor", "--once"], ["close", "--all", "--yes"], ["halt", "--flatten", "--yes"]],
+    ids=lambda c: " ".join(c[:2]),
+)
+def test_with_nothing_to_do_the_wrong_account_is_told_too(
+    command: list[str], bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTBOX_ARM_LIVE", "12345")
+
+    ran = botbox(*command, "--json")
+
+    assert (ran.code, ran.document["error"]["code"]) == (3, "not_armed")
+    monkeypatch.setenv("BOTBOX_ARM_LIVE", bank.host.exchange.identity.user_id)
+    assert botbox("approve", 1, "--execute", "--yes").code == 0
+
+
+def test_key_that_was_another_users_before_touches_none_of_their_trades(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    botbox("approve", 1, "--execute", "--yes")
+    monkeypatch.setenv("BOTBOX_ARM_LIVE", "12345")
+    told = KeyInfo("12345", False, True, False, True, None)
+    monkeypatch.setattr(BybitExchange, "key_info", lambda self: told)
+
+    ran = botbox("close", 1, "--yes", "--json")
+
+    assert (ran.code, ran.document["error"]["code"]) == (3, "not_armed")
+    assert [o["orderStatus"] for o in bank.orders] == ["Filled", "Untriggered"]
+
+
 def test_an_open_trade_is_not_touched_by_a_monitor_of_another_account(
     bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:

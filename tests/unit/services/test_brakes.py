@@ -18,8 +18,9 @@ from botbox_cli.services.close import close
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.execute import execute
 from botbox_cli.services.halt import halt
+from botbox_cli.services.lease import LEASE_TTL_S, lease_name
 from botbox_cli.services.monitor import monitor
-from tests.support.faults import Faults, http
+from tests.support.faults import LOOK_UPS, Faults, after, first, http
 from tests.support.verdict import open_trade, settle, tell_execute
 from tests.support.world import World, a_world
 from tests.unit.services.test_intent_checks import entries
@@ -162,6 +163,55 @@ def test_open_risk_of_all_trades_together_is_capped() -> None:
         open_trade(world)
 
         assert refusal(world) == "open_risk"
+
+
+TWO_PAIRS: dict[str, Decimal | str] = {"BTCUSDT": "60000", "ETHUSDT": "60000"}
+
+
+def test_risk_of_an_entry_under_way_in_another_process_counts() -> None:
+    with a_world(policy=Policy(max_open_risk_percent=Decimal("0.5")), prices=TWO_PAIRS) as world:
+        setup, other = world.add_setup(), world.add_setup(symbol="ETHUSDT")
+        told = []
+        rival = world.new_desk("rival")
+        Faults(world).on("place_order", first(lambda: told.append(tell_execute(rival, other.id))))
+
+        assert tell_execute(world.desk, setup.id).exit_code == 0
+
+        assert [t.exit_code for t in told] == [4]
+        assert [e.partition("-entry")[0] for e in entries(world)] == ["bb-test01-1"]
+        assert settle(world) == []
+
+
+def test_risk_of_an_entry_in_doubt_counts() -> None:
+    with a_world(policy=Policy(max_open_risk_percent=Decimal("0.5")), prices=TWO_PAIRS) as world:
+        setup, other = world.add_setup(), world.add_setup(symbol="ETHUSDT")
+        faults = Faults(world)
+        faults.on("place_order", after(http(502)))
+        faults.on(LOOK_UPS, http(502), times=99)
+        assert tell_execute(world.desk, setup.id).exit_code == 7
+
+        with pytest.raises(Denied) as refused:
+            execute(world.new_desk("rival"), other.id)
+
+        assert refused.value.code == "open_risk"
+        assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize(
+    "policy", [{"max_day_loss_percent": Decimal("0.3")}, {"max_loss_streak": 1}], ids=["day loss", "streak"]
+)
+def test_loss_of_a_trade_that_another_process_is_about_to_close_counts(policy: dict[str, Any]) -> None:
+    with a_world(policy=Policy(**policy), prices=TWO_PAIRS) as world:
+        trade = open_trade(world)
+        world.set_price("BTCUSDT", "57900")
+        world.pass_time(1)
+        holder = world.new_desk("monitor").holder
+        world.store.take_lease(lease_name(trade.id), holder, world.clock.now(), LEASE_TTL_S)
+        setup = world.add_setup(symbol="ETHUSDT")
+
+        assert tell_execute(world.desk, setup.id).exit_code == 4
+
+        assert settle(world) == []
 
 
 def enter_another(world: World) -> None:

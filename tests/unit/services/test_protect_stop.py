@@ -17,7 +17,19 @@ from botbox_cli.services.desk import Policy
 from botbox_cli.services.lease import Budget, Work
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.protect import arm
-from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
+from tests.support.faults import (
+    LOOK_UPS,
+    READS,
+    Action,
+    Faults,
+    after,
+    broken,
+    code,
+    first,
+    http,
+    nothing,
+    then,
+)
 from tests.support.verdict import (
     exit_code_of,
     only_trade,
@@ -47,6 +59,19 @@ def live_stops(world: World) -> list[str]:
 
 
 # -- answers to the stop
+
+
+@pytest.mark.parametrize("action", [http(502), code(10003)], ids=["away", "revoked key"])
+def test_position_that_is_known_to_be_bare_is_told_though_nobody_can_look(
+    world: World, faults: Faults, action: Action
+) -> None:
+    faults.on("place_order", code(170193), link="stop", times=99)
+    assert tell_execute(world.desk, world.add_setup().id).exit_code == 10
+    faults.on(READS, action, times=999)
+
+    assert exit_code_of(monitor(world.desk)) == 10
+    assert tell_close(world.desk, only_trade(world).id).exit_code == 10
+    assert settle(world, faults) == []
 
 
 @pytest.mark.parametrize("action", PASSING.values(), ids=PASSING.keys())

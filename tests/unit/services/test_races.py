@@ -16,8 +16,9 @@ from botbox_cli.errors import BotboxError
 from botbox_cli.services.close import close
 from botbox_cli.services.desk import Desk, Policy
 from botbox_cli.services.execute import execute
+from botbox_cli.services.flatten import NotClosed, flatten
 from botbox_cli.services.monitor import monitor
-from tests.support.faults import Faults, after, broken, nothing
+from tests.support.faults import Faults, after, broken, first, nothing
 from tests.support.process import Killed, Process, at, frozen, kill_at
 from tests.support.verdict import (
     only_trade,
@@ -407,3 +408,16 @@ def test_process_that_was_asleep_while_it_planned_enters_nothing(world: World, s
 def only_setup_status(world: World, setup_id: int) -> SetupStatus:
     with world.store.read(world.account) as books:
         return books.setup(setup_id).status
+
+
+def test_trade_that_another_process_closes_while_all_are_closed_is_no_failure() -> None:
+    with a_world() as world:
+        one, other = open_trade(world), open_trade(world)
+        rival = world.new_desk("rival")
+        Faults(world).on("cancel_order", first(lambda: close(rival, other.id)))
+
+        results = flatten(world.desk)
+
+        assert [(r.error, getattr(r, "success", False)) for r in results] == [(None, True)] * 2
+        assert [r.trade.trade.id for r in results if not isinstance(r, NotClosed)] == [one.id, other.id]
+        assert settle(world) == []
