@@ -24,7 +24,7 @@ from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leftovers import give_up
-from botbox_cli.services.margin import close_out
+from botbox_cli.services.margin import close_out, note_interest
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.protect import (
@@ -96,6 +96,8 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
         Conflict: Another process has taken the trade.
     """
     is_all_left = True
+    if not keep:
+        note_interest(work)
     try:
         if clear_stops(work, stops) or not _is_sold_by_hand(work):
             is_all_left = _sell_down(work, price, keep)
