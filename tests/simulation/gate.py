@@ -147,7 +147,7 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
         if coin != "USDT" and not open_loans[coin] - lent_out <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"
     for trade in shorts:
-        most = lent[trade.base_coin] * (MOST_INTEREST - 1)
+        most = lent[trade.base_coin] * (MOST_INTEREST - 1) + MOST_ROUNDING
         if not 0 <= trade.interest <= most:
             yield f"trade {trade.id} paid interest of {trade.interest} {trade.base_coin}, at most {most} can be due"
 

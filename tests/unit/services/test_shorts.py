@@ -654,7 +654,7 @@ def test_interest_is_booked_where_the_exchange_repays_by_itself(world: World) ->
     trade_id = execute(desk, short(world).id).trade.trade.id
     world.pass_time(3 * 3600)
     cost = world.desk.exchange.wallet()["BTC"].interest
-    Faults(world).on("place_order", then(lambda: repay(world, Decimal(1))), link="exit")
+    Faults(world).on("place_order", then(lambda: repay(world, debt(world))), link="exit")
 
     outcome = close(desk, trade_id)
 
@@ -675,3 +675,26 @@ def test_open_short_is_looked_after_whatever_the_setting_is_now(world: World, sh
     assert close(desk, trade_id).success
 
     assert debt(world) == 0
+
+
+def test_short_that_is_closed_while_no_repayment_is_taken_is_repaid_by_a_later_pass(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3600 + 4 * 60)
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    assert "has bought back" in outcome.error.message
+    assert outcome.trade.position.held <= 0
+    world.pass_time(60)
+    assert [e.error.exit_code for e in monitor(desk).errors] == [7]
+    world.pass_time(60)
+    result = monitor(desk)
+    assert (result.errors, [t.action for t in result.trades]) == ([], ["closed"])
+    assert debt(world) == 0
+    # Charged in between, a minute after the coins were bought.
+    hourly = outcome.trade.position.entered * world.terms.hourly_interest
+    interest = one_trade(world.store, world.account, trade_id)[0].trade.interest
+    assert interest == 2 * hourly.quantize(Decimal("1E-8"), ROUND_UP)
