@@ -36,17 +36,16 @@ def close_out(work: Work, reason: str) -> None:
     """
     desk = work.desk
     trade = work.read().trade
-    unpaid = _pay_back(work, trade) if trade.direction is Direction.SHORT else ZERO
+    told = _pay_back(work, trade) if trade.direction is Direction.SHORT else ""
     work.renew()
     with desk.store.write(desk.account) as books:
         book = read_trade(books, work.trade_id)
         if book.trade.status not in LIVING_TRADES:
             return
         close_books(books, book, desk.clock.now(), reason)
-        if unpaid > 0:
-            told = f"{plain(unpaid)} {trade.base_coin} are still owed, which were not bought back"
+        if told:
             books.update_trade(trade.id, detail=told)
-            work.log(books, "still_owed", told)
+            work.log(books, "repaid", told)
 
 
 def note_interest(work: Work) -> None:
@@ -85,8 +84,8 @@ class _Payments:
         return not self.total or owed <= self.to_be_owed + min(self.last / 2, most_interest)
 
 
-def _pay_back(work: Work, trade: Trade) -> Decimal:
-    """Pay what a short owes; return what its own coins do not cover."""
+def _pay_back(work: Work, trade: Trade) -> str:
+    """Pay what a short owes; return what is left of it, or of its coins, in words ("" if nothing is)."""
     try:
         return _repay(work, trade)
     except (ExchangeUnavailable, ExchangeRejected) as e:
@@ -96,7 +95,7 @@ def _pay_back(work: Work, trade: Trade) -> Decimal:
         ) from e
 
 
-def _repay(work: Work, trade: Trade) -> Decimal:
+def _repay(work: Work, trade: Trade) -> str:
     desk, coin = work.desk, trade.base_coin
     payments, owed, has_paid = _Payments(), work.read().position.entered, False
     for look, pause_s in enumerate(REPAY_PAUSES_S):
@@ -110,7 +109,7 @@ def _repay(work: Work, trade: Trade) -> Decimal:
             book = read_trade(books, trade.id)
             if book.trade.status not in LIVING_TRADES:
                 # While this process was held up another has paid, and what is owed now is not this trade's.
-                return ZERO
+                return ""
             if [t.id for t in _shorts_beside(books, trade)] != beside:
                 continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
             now = desk.clock.now()
@@ -130,11 +129,14 @@ def _repay(work: Work, trade: Trade) -> Decimal:
         if has_paid:
             desk.exchange.repay(coin, payable)
             payments.add(payable, owed)
-        elif is_shown and own_coins <= 0:
-            return owed
-        elif is_shown and owed <= most_interest and (look or payments.total):
+        elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
-            return owed
+            if owed > 0:
+                return f"{plain(owed)} {coin} are still owed, which were not bought back"
+            is_nothing_used = not (payments.total or beside) and balance.free >= own_coins > 0
+            return (
+                f"nothing was owed: {plain(own_coins)} {coin} are on the account" if is_nothing_used else ""
+            )
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",

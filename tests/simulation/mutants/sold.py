@@ -134,7 +134,7 @@ SOLD_ONCE = (
             Edit(
                 MARGIN,
                 "            desk.exchange.repay(coin, payable)\n            payments.add(payable, owed)\n",
-                "            return ZERO\n",
+                '            return ""\n',
             ),
         ),
         (f"{T_SHORTS}::test_short_buys_back_and_repays",),
@@ -203,7 +203,7 @@ SOLD_ONCE = (
     Mutant(
         "no-debt-at-first-sight",
         "a short counts as paid back when the first look shows no debt",
-        (Edit(MARGIN, "owed <= most_interest and (look or payments.total)", "owed <= most_interest"),),
+        (Edit(MARGIN, "(owed <= most_interest and (look or payments.total))", "owed <= most_interest"),),
         (f"{T_SHORTS}::test_old_answer_without_the_debt_is_not_believed",),
     ),
     Mutant(

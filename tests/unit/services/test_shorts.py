@@ -698,3 +698,19 @@ def test_short_that_is_closed_while_no_repayment_is_taken_is_repaid_by_a_later_p
     hourly = outcome.trade.position.entered * world.terms.hourly_interest
     interest = one_trade(world.store, world.account, trade_id)[0].trade.interest
     assert interest == 2 * hourly.quantize(Decimal("1E-8"), ROUND_UP)
+
+
+def test_coins_that_were_bought_back_for_a_debt_that_is_paid_already_are_told(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    opened = execute(desk, short(world).id).trade
+    hand = {"category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market"}
+    world.engine.handle(
+        Request("POST", "/v5/order/create", hand | {"qty": "0.0167", "marketUnit": "baseCoin"})
+    )
+    repay(world, opened.position.entered)
+
+    outcome = close(desk, opened.trade.id)
+
+    assert outcome.success
+    bought = outcome.trade.position.exited - outcome.trade.position.exit_fee
+    assert outcome.trade.trade.detail == f"nothing was owed: {bought} BTC are on the account"
