@@ -714,3 +714,16 @@ def test_coins_that_were_bought_back_for_a_debt_that_is_paid_already_are_told(wo
     assert outcome.success
     bought = outcome.trade.position.exited - outcome.trade.position.exit_fee
     assert outcome.trade.trade.detail == f"nothing was owed: {bought} BTC are on the account"
+
+
+def test_passes_after_a_short_has_ended_ask_nothing_more_about_it(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    assert close(desk, execute(desk, short(world).id).trade.trade.id).success
+    world.pass_time(60)
+    monitor(desk)
+    asked = world.session.asked["get_tickers"]
+
+    world.pass_time(60)
+    monitor(desk)
+
+    assert world.session.asked["get_tickers"] == asked
