@@ -164,6 +164,7 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
                 now=desk.clock.now(),
             )
         left_s = work.budget.left_s()
+        may_borrow = work.may_borrow
         try:
             sight = deliver(
                 work, order, instrument, until=Seen.DONE, limit_s=left_s, live_limit_s=EXIT_LIVE_LIMIT_S
@@ -175,6 +176,8 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
             elif e.is_too_large:
                 tries -= 1
                 largest = _half_of(order, instrument, price, e)
+            elif e.is_without_margin and may_borrow:
+                pass  # What buys back needs no loan, while the account has what the short was sold for.
             elif not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
                 left = _what_is_left(work, order, e)
             continue

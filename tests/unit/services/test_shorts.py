@@ -727,3 +727,37 @@ def test_passes_after_a_short_has_ended_ask_nothing_more_about_it(world: World) 
     monitor(desk)
 
     assert world.session.asked["get_tickers"] == asked
+
+
+@pytest.mark.parametrize("ret_code", [170036, 170344])
+def test_short_is_protected_and_bought_back_where_margin_trading_has_ended(
+    world: World, ret_code: int
+) -> None:
+    """Bybit's margin trading of a pair ends when the lending pool is empty."""
+    trade_id = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "bb-test01-1-stop1"}
+    world.engine.handle(Request("POST", "/v5/order/cancel", cancel | {"orderFilter": "tpslOrder"}))
+    Faults(world).on("place_order", code(ret_code), times=99, params={"isLeverage": "1"})
+    result = monitor(world.new_desk("later", shorts=True))
+    assert ([e.error.message for e in result.errors], [t.action for t in result.trades]) == (
+        [],
+        ["stop_armed"],
+    )
+
+    outcome = close(world.new_desk("closing", shorts=True), trade_id)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.status is TradeStatus.CLOSED
+    assert debt(world) == 0
+
+
+@pytest.mark.parametrize("ret_code", [170036, 170344, 182021, 170033])
+def test_entry_without_margin_is_rejected_and_never_sold_without(world: World, ret_code: int) -> None:
+    Faults(world).on("place_order", code(ret_code), times=99)
+
+    outcome = execute(world.new_desk("shorts", shorts=True), short(world).id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 5
+    assert outcome.trade.trade.status is TradeStatus.FAILED
+    assert world.session.asked["place_order"] == 1
