@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
-from botbox_cli.domain.order import Order, OrderStatus, Role
+from botbox_cli.domain.order import Order, OrderStatus, Role, Side
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import STOP_FAILED, TradeStatus
 from botbox_cli.errors import (
@@ -96,7 +96,7 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
         Conflict: Another process has taken the trade.
     """
     is_all_left = True
-    if not keep:
+    if not keep and any(stop.side is Side.BUY for stop in stops):
         note_interest(work)
     try:
         if clear_stops(work, stops) or not _is_sold_by_hand(work):

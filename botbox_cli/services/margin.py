@@ -51,13 +51,9 @@ def close_out(work: Work, reason: str) -> None:
 def note_interest(work: Work) -> None:
     """Book what the debt of a short has cost until now, so that its exit buys that back too.
 
-    Not for one that has lost its stop: it is left at once. Where the wallet can't be read, the interest is booked when
-    it is paid.
+    Where the wallet can't be read, the interest is booked when it is paid.
     """
-    desk, book = work.desk, work.read()
-    trade = book.trade
-    if trade.direction is not Direction.SHORT or (book.position.held > 0 and not book.ways_out):
-        return
+    desk, trade = work.desk, work.read().trade
     with suppress(ExchangeUnavailable, ExchangeRejected, ConfigError):
         balance = desk.exchange.wallet().get(trade.base_coin, Balance(trade.base_coin, ZERO))
         work.renew()
