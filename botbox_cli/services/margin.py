@@ -66,14 +66,16 @@ def note_interest(work: Work) -> None:
 
 @dataclass(slots=True)
 class _Payments:
-    """What one process has asked to be repaid: in all, the last time, and what was to be owed after that."""
+    """What one process has asked to be repaid: in all, and the last time; what was to be owed then, and had cost."""
 
     total: Decimal = ZERO
     last: Decimal = ZERO
     to_be_owed: Decimal = ZERO
+    interest: Decimal = ZERO
 
-    def add(self, amount: Decimal, owed: Decimal) -> None:
-        self.total, self.last, self.to_be_owed = self.total + amount, amount, owed - amount
+    def add(self, amount: Decimal, owed: Decimal, interest: Decimal) -> None:
+        self.total, self.last = self.total + amount, amount
+        self.to_be_owed, self.interest = owed - amount, interest
 
     def show_in(self, owed: Decimal, most_interest: Decimal) -> bool:
         """Tell whether what is owed is what they have left, but for some interest that has come since."""
@@ -94,6 +96,7 @@ def _pay_back(work: Work, trade: Trade) -> str:
 def _repay(work: Work, trade: Trade) -> str:
     desk, coin = work.desk, trade.base_coin
     payments, owed, has_paid = _Payments(), work.read().position.entered, False
+    busy: ExchangeUnavailable | None = None
     for look, pause_s in enumerate(REPAY_PAUSES_S):
         if not has_paid:
             desk.clock.sleep(min(pause_s, work.budget.left_s()))
@@ -116,15 +119,18 @@ def _repay(work: Work, trade: Trade) -> str:
             own_coins = _bought_back(book) - payments.total
             payable = min(owed, balance.free, own_coins) if is_shown else ZERO
             if payable > 0:
-                known = book.trade.interest
-                since = max(ZERO, owed - payments.to_be_owed)
-                cost = known + since if payments.total else max(known, interest)
-                books.update_trade(trade.id, interest=cost)
+                if payments.total:  # What has come since is interest.
+                    interest = payments.interest + max(ZERO, owed - payments.to_be_owed)
+                interest = max(book.trade.interest, interest)
+                books.update_trade(trade.id, interest=interest)
                 work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
         has_paid = payable > 0
         if has_paid:
-            desk.exchange.repay(coin, payable)
-            payments.add(payable, owed)
+            try:
+                desk.exchange.repay(coin, payable)
+                payments.add(payable, owed, interest)
+            except ExchangeUnavailable as e:  # Bybit takes one repayment a second.
+                busy, has_paid = e, False
         elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
             if owed > 0:
@@ -133,6 +139,8 @@ def _repay(work: Work, trade: Trade) -> str:
             return (
                 f"nothing was owed: {plain(own_coins)} {coin} are on the account" if is_nothing_used else ""
             )
+    if busy is not None:
+        raise busy
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",

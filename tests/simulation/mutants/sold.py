@@ -133,8 +133,8 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "            desk.exchange.repay(coin, payable)\n            payments.add(payable, owed)\n",
-                '            return ""\n',
+                "                desk.exchange.repay(coin, payable)\n",
+                '                return ""\n',
             ),
         ),
         (f"{T_SHORTS}::test_short_buys_back_and_repays",),

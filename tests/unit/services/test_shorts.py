@@ -636,17 +636,20 @@ def test_interest_that_a_short_in_doubt_has_claimed_is_not_booked_by_another(wor
     assert sum(v.trade.interest for v in list_trades(world.store, world.account)) == cost > 0
 
 
-def test_interest_that_comes_between_the_look_and_the_payment_is_booked(world: World) -> None:
-    desk = world.new_desk("shorts", shorts=True)
-    trade_id = execute(desk, short(world).id).trade.trade.id
-    hourly = world.desk.exchange.wallet()["BTC"].debt * world.terms.hourly_interest
-    Faults(world).on(REPAY, first(lambda: world.pass_time(3600)))
+def test_interest_that_comes_between_the_look_and_the_payment_is_booked() -> None:
+    with a_world(terms=Terms(has_repay_pause=False)) as world:
+        world.engine.handle(Request("POST", "/v5/spot-margin-trade/switch-mode", {"spotMarginMode": "1"}))
+        desk = world.new_desk("shorts", shorts=True)
+        trade_id = execute(desk, short(world).id).trade.trade.id
+        hourly = world.desk.exchange.wallet()["BTC"].debt * world.terms.hourly_interest
+        world.pass_time(5 * 60 - 1)
+        Faults(world).on(REPAY, first(lambda: world.pass_time(2)))
 
-    outcome = close(desk, trade_id)
+        outcome = close(desk, trade_id)
 
-    assert outcome.success
-    assert outcome.trade.trade.interest == hourly.quantize(Decimal("1E-8"), ROUND_UP)
-    assert debt(world) == 0
+        assert outcome.success
+        assert outcome.trade.trade.interest == hourly.quantize(Decimal("1E-8"), ROUND_UP)
+        assert debt(world) == 0
 
 
 def test_interest_is_booked_where_the_exchange_repays_by_itself(world: World) -> None:
@@ -761,3 +764,18 @@ def test_entry_without_margin_is_rejected_and_never_sold_without(world: World, r
     assert outcome.error.exit_code == 5
     assert outcome.trade.trade.status is TradeStatus.FAILED
     assert world.session.asked["place_order"] == 1
+
+
+def test_repayment_that_is_asked_for_too_soon_after_another_is_asked_for_again(world: World) -> None:
+    """Bybit takes one a second."""
+    desk = world.new_desk("shorts", shorts=True)
+    for _ in range(2):
+        execute(desk, short(world).id)
+    Faults(world).on(REPAY, code(10006), skip=1)
+    world.set_price("BTCUSDT", "62100")
+    world.pass_time(1)
+
+    result = monitor(desk)
+
+    assert ([e.error.message for e in result.errors], result.closed) == ([], 2)
+    assert debt(world) == 0
