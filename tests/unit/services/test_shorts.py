@@ -23,6 +23,7 @@ from botbox_cli.services.execute import execute
 from botbox_cli.services.lease import Budget, working_on
 from botbox_cli.services.margin import share_of_debt
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.reconcile import reconcile
 from botbox_cli.services.trades import list_trades, one_trade
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, then
 from tests.support.world import World, a_world
@@ -710,7 +711,11 @@ def test_coins_that_were_bought_back_for_a_debt_that_is_paid_already_are_told(wo
     world.engine.handle(
         Request("POST", "/v5/order/create", hand | {"qty": "0.0167", "marketUnit": "baseCoin"})
     )
+    assert not reconcile(desk).differences
     repay(world, opened.position.entered)
+    [difference] = reconcile(desk).differences
+    assert (difference.trade_id, difference.kind) == (opened.trade.id, "position_smaller")
+    assert (difference.ours, difference.theirs) == (f"{opened.position.entered} BTC owed", "0 BTC owed")
 
     outcome = close(desk, opened.trade.id)
 
