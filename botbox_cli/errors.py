@@ -69,6 +69,10 @@ TOO_FAR = frozenset({170203, 170204})
 """Bybit's codes for a trigger price that lies too far from the price."""
 
 
+NO_MARGIN = frozenset({170034, 170036, 170037, 170207, 170344, 182021})
+"""Bybit's codes for an order with leverage where there is no margin trading."""
+
+
 class ExchangeRejected(BotboxError):
     """The exchange said no to this request, for good. `ret_code` is Bybit's."""
 
@@ -95,6 +99,11 @@ class ExchangeRejected(BotboxError):
     def is_too_large(self) -> bool:
         """Tell whether a smaller order may go through."""
         return self.ret_code in TOO_LARGE
+
+    @property
+    def is_without_margin(self) -> bool:
+        """Tell whether the order may go through without leverage."""
+        return self.ret_code in NO_MARGIN
 
     @property
     def is_too_far(self) -> bool:

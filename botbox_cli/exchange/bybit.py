@@ -181,7 +181,8 @@ class BybitExchange:
     def repay(self, coin: str, amount: Decimal) -> None:
         params = {"coin": coin, "amount": plain(amount)}
         body = self._ask(lambda: self._session.manual_no_convert_repay(**params), Request.REPAY)
-        self._parsed(body, wire.result_of, Request.REPAY)
+        if self._parsed(body, wire.result_of, Request.REPAY).get("resultStatus") == "FA":
+            raise ExchangeRejected("Bybit rejected the repayment: it has failed")
 
     def order_request(self, request: OrderRequest) -> dict[str, str]:
         params = {

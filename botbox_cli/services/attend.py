@@ -388,7 +388,7 @@ def _outcome(before: TradeBook, book: TradeBook, price: Decimal, notes: list[str
     known = {o.order_link_id for o in before.orders}
     armed = [o for o in book.orders if o.role is Role.STOP and o.order_link_id not in known]
     if trade.status is TradeStatus.CLOSED:
-        action, detail = "closed", trade.close_reason
+        action, detail = "closed", "; ".join(t for t in (trade.close_reason, trade.detail) if t)
     elif trade.tp1_done and not before.trade.tp1_done:
         action, detail = "partly_closed", f"TP1 taken, {book.position.held} {trade.base_coin} kept"
     elif armed:

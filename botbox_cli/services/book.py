@@ -41,6 +41,11 @@ class TradeBook:
         return position_of(self.trade, self.orders, self.fills)
 
     @property
+    def owed(self) -> Decimal:
+        """Return what a short has still to buy back: of its loan, and of the interest that is booked."""
+        return self.position.held + self.trade.interest
+
+    @property
     def open_orders(self) -> list[Order]:
         return [o for o in self.orders if o.is_open]
 

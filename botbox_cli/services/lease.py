@@ -49,11 +49,15 @@ def hurried(desk: Desk, budget: Budget) -> Desk:
 
 @dataclass(slots=True)
 class Work:
-    """A hand on one trade. Every step renews the lease first, so that a process which lost it stops before it acts."""
+    """A hand on one trade. Every step renews the lease first, so that a process which lost it stops before it acts.
+
+    `may_borrow`: whether what buys a short back may be sent with leverage; not once that was refused.
+    """
 
     desk: Desk
     trade_id: int
     budget: Budget
+    may_borrow: bool = True
     _renewed_at: datetime | None = None
 
     def renew(self) -> datetime:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step, plain
-from botbox_cli.domain.order import Order, OrderStatus, Role
+from botbox_cli.domain.order import Order, OrderStatus, Role, Side
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import STOP_FAILED, TradeStatus
 from botbox_cli.errors import (
@@ -24,7 +24,7 @@ from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leftovers import give_up
-from botbox_cli.services.margin import close_out
+from botbox_cli.services.margin import close_out, note_interest
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.protect import (
@@ -96,6 +96,8 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
         Conflict: Another process has taken the trade.
     """
     is_all_left = True
+    if not keep and any(stop.side is Side.BUY for stop in stops):
+        note_interest(work)
     try:
         if clear_stops(work, stops) or not _is_sold_by_hand(work):
             is_all_left = _sell_down(work, price, keep)
@@ -162,6 +164,7 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
                 now=desk.clock.now(),
             )
         left_s = work.budget.left_s()
+        may_borrow = work.may_borrow
         try:
             sight = deliver(
                 work, order, instrument, until=Seen.DONE, limit_s=left_s, live_limit_s=EXIT_LIVE_LIMIT_S
@@ -173,6 +176,8 @@ def _sell_down(work: Work, price: Decimal, keep: Decimal) -> bool:
             elif e.is_too_large:
                 tries -= 1
                 largest = _half_of(order, instrument, price, e)
+            elif e.is_without_margin and may_borrow:
+                pass  # What buys back needs no loan, while the account has what the short was sold for.
             elif not _is_sold_by_hand(work) and work.read().position.held == book.position.held:
                 left = _what_is_left(work, order, e)
             continue

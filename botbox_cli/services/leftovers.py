@@ -17,9 +17,16 @@ LEFTOVERS_MARKER = "leftovers"
 
 def give_up(work: Work) -> None:
     """Close a trade of which nothing can be sold now. Raises as `close_out`."""
-    with work.desk.store.write(work.desk.account) as books:
+    desk = work.desk
+    with desk.store.write(desk.account) as books:
         _set(books, _ids(books) | {work.trade_id})
     close_out(work, TOO_SMALL)
+    book = work.read()
+    if not wanted_stop_qty(book, instrument_of(desk, book.trade.symbol)):
+        with desk.store.write(
+            desk.account
+        ) as books:  # a short that has bought back all: no pass need look again
+            _set(books, _ids(books) - {work.trade_id})
 
 
 def leftovers(desk: Desk) -> list[TradeBook]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import combinations
@@ -14,13 +16,14 @@ from botbox_cli.domain.order import Role
 from botbox_cli.domain.pnl import pnl_of
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
-from botbox_cli.errors import Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
+from botbox_cli.errors import ConfigError, Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
 from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, books_of, close_books, read_trade
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Work
 
-REPAY_TRIES = 5
+REPAY_PAUSES_S = (0.0, 0.5, 0.5, 1.0, 2.0)
+"""Before each look at the debt that follows one in doubt: what was paid may show a while later."""
 MOST_AN_HOUR = Decimal("0.0002")
 """Of a loan: no coin has cost so much interest for long. What a debt has more than that is part of another's loan."""
 
@@ -33,18 +36,56 @@ def close_out(work: Work, reason: str) -> None:
     """
     desk = work.desk
     trade = work.read().trade
-    if trade.direction is Direction.SHORT:
-        _pay_back(work, trade)
+    told = _pay_back(work, trade) if trade.direction is Direction.SHORT else ""
     work.renew()
     with desk.store.write(desk.account) as books:
         book = read_trade(books, work.trade_id)
-        if book.trade.status in LIVING_TRADES:
-            close_books(books, book, desk.clock.now(), reason)
+        if book.trade.status not in LIVING_TRADES:
+            return
+        close_books(books, book, desk.clock.now(), reason)
+        if told:
+            books.update_trade(trade.id, detail=told)
+            work.log(books, "repaid", told)
 
 
-def _pay_back(work: Work, trade: Trade) -> None:
+def note_interest(work: Work) -> None:
+    """Book what the debt of a short has cost until now, so that its exit buys that back too.
+
+    Where the wallet can't be read, the interest is booked when it is paid.
+    """
+    desk, trade = work.desk, work.read().trade
+    with suppress(ExchangeUnavailable, ExchangeRejected, ConfigError):
+        balance = desk.exchange.wallet().get(trade.base_coin, Balance(trade.base_coin, ZERO))
+        work.renew()
+        with desk.store.write(desk.account) as books:
+            book = read_trade(books, trade.id)
+            _, interest = _share_of(books, book, balance, ZERO, desk.clock.now())
+            if interest > book.trade.interest:
+                books.update_trade(trade.id, interest=interest)
+
+
+@dataclass(slots=True)
+class _Payments:
+    """What one process has asked to be repaid: in all, and the last time; what was to be owed then, and had cost."""
+
+    total: Decimal = ZERO
+    last: Decimal = ZERO
+    to_be_owed: Decimal = ZERO
+    interest: Decimal = ZERO
+
+    def add(self, amount: Decimal, owed: Decimal, interest: Decimal) -> None:
+        self.total, self.last = self.total + amount, amount
+        self.to_be_owed, self.interest = owed - amount, interest
+
+    def show_in(self, owed: Decimal, most_interest: Decimal) -> bool:
+        """Tell whether what is owed is what they have left, but for some interest that has come since."""
+        return not self.total or owed <= self.to_be_owed + min(self.last / 2, most_interest)
+
+
+def _pay_back(work: Work, trade: Trade) -> str:
+    """Pay what a short owes; return what is left of it, or of its coins, in words ("" if nothing is)."""
     try:
-        _repay(work, trade)
+        return _repay(work, trade)
     except (ExchangeUnavailable, ExchangeRejected) as e:
         raise OutcomeUnknown(
             f"trade {trade.id} has bought back, and whether its debt is paid is not known: {e.message}",
@@ -52,10 +93,13 @@ def _pay_back(work: Work, trade: Trade) -> None:
         ) from e
 
 
-def _repay(work: Work, trade: Trade) -> None:
+def _repay(work: Work, trade: Trade) -> str:
     desk, coin = work.desk, trade.base_coin
-    paid, owed, looks = ZERO, work.read().position.entered, 0
-    for _ in range(REPAY_TRIES):
+    payments, owed, has_paid = _Payments(), work.read().position.entered, False
+    busy: ExchangeUnavailable | None = None
+    for look, pause_s in enumerate(REPAY_PAUSES_S):
+        if not has_paid:
+            desk.clock.sleep(min(pause_s, work.budget.left_s()))
         with desk.store.read(desk.account) as books:
             beside = [t.id for t in _shorts_beside(books, trade)]
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
@@ -63,23 +107,40 @@ def _repay(work: Work, trade: Trade) -> None:
         with desk.store.write(desk.account) as books:
             book = read_trade(books, trade.id)
             if book.trade.status not in LIVING_TRADES:
-                return  # While this process was held up another has paid, and what is owed now is not this trade's.
+                # While this process was held up another has paid, and what is owed now is not this trade's.
+                return ""
             if [t.id for t in _shorts_beside(books, trade)] != beside:
                 continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
-            owed, interest = _share_of(books, book, balance, paid, desk.clock.now())
+            now = desk.clock.now()
+            owed, interest = _share_of(books, book, balance, payments.total, now)
+            most_interest = _most_interest(book, now)
+            is_shown = payments.show_in(owed, most_interest)
             # With its own coins only: what else is free was bought back by others, for their own loans.
-            payable = min(owed, balance.free, _bought_back(book) - paid)
+            own_coins = _bought_back(book) - payments.total
+            payable = min(owed, balance.free, own_coins) if is_shown else ZERO
             if payable > 0:
-                if not paid:  # Afterwards the debt may still be shown as it was.
-                    books.update_trade(trade.id, interest=max(trade.interest, interest))
+                if payments.total:  # What has come since is interest.
+                    interest = payments.interest + max(ZERO, owed - payments.to_be_owed)
+                interest = max(book.trade.interest, interest)
+                books.update_trade(trade.id, interest=interest)
                 work.log(books, "repaying", f"{payable} {coin}, of it interest {interest}")
-        looks += 1
-        if payable > 0:
-            desk.exchange.repay(coin, payable)
-            paid += payable
-        elif paid or looks > 1:
-            return
-        # A debt that is not there at the first look may not be shown yet: only the second look is believed.
+        has_paid = payable > 0
+        if has_paid:
+            try:
+                desk.exchange.repay(coin, payable)
+                payments.add(payable, owed, interest)
+            except ExchangeUnavailable as e:  # Bybit takes one repayment a second.
+                busy, has_paid = e, False
+        elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
+            # A debt that is not there at the first look may not be shown yet: only the second look is believed.
+            if owed > 0:
+                return f"{plain(owed)} {coin} are still owed, which were not bought back"
+            is_nothing_used = not (payments.total or beside) and balance.free >= own_coins > 0
+            return (
+                f"nothing was owed: {plain(own_coins)} {coin} are on the account" if is_nothing_used else ""
+            )
+    if busy is not None:
+        raise busy
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",
@@ -106,28 +167,40 @@ def _share_of(
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
     other_books = books_of(books, _shorts_beside(books, trade))
-    holding = sum((_loan(other) for other in other_books if other.position.held > 0), ZERO)
+    open_ones = [other for other in other_books if other.position.held > 0]
+    holding = sum((_loan(other) for other in open_ones), ZERO)
+    claimed = sum((other.trade.interest for other in open_ones), ZERO)
     if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):
         # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest,
         # are certain to be this trade's.
         owed = max(ZERO, min(own + balance.interest, balance.owed - holding))
         return owed, min(owed, balance.interest)
-    bought_back = [other.position.entered for other in other_books if other.position.held <= 0]
+    bought_back = [(_loan(other), other.trade.interest) for other in other_books if other.position.held <= 0]
     return share_of_debt(
         balance,
         own,
         holding,
-        [*bought_back, _too_small_to_buy_back(books, trade.symbol)],
+        [*bought_back, (_too_small_to_buy_back(books, trade.symbol), ZERO)],
         is_loan_whole=trade.exit_time is None and not _is_lent_out([book, *other_books]),
-        most_interest=book.position.entered
-        * MOST_AN_HOUR
-        * (1 + (now - trade.created_at) // timedelta(hours=1)),
+        most_interest=_most_interest(book, now),
+        claimed=claimed,
     )
 
 
+def _most_interest(book: TradeBook, now: datetime) -> Decimal:
+    hours = 1 + (now - book.trade.created_at) // timedelta(hours=1)
+    return book.position.entered * MOST_AN_HOUR * hours
+
+
 def _loan(book: TradeBook) -> Decimal:
-    """Return what an open short owes: its whole loan, or what was left when it had ended and was taken up again."""
-    return book.position.entered if book.trade.exit_time is None else book.position.held
+    """Return what a short owes until it has paid: its whole loan, or what was left at its end when it is taken up."""
+    ended_at = book.trade.exit_time
+    if ended_at is None:
+        return book.position.entered
+    since = sum(
+        (f.qty - f.fee_in(book.trade.base_coin) for f in book.fills if f.executed_at > ended_at), ZERO
+    )
+    return max(book.owed, since)
 
 
 def _is_lent_out(shorts: Sequence[TradeBook]) -> bool:
@@ -150,35 +223,42 @@ def _too_small_to_buy_back(books: Books, symbol: str) -> Decimal:
     """Return what closed shorts still owe because the exchange takes no order so small."""
     ended = books.trades([TradeStatus.CLOSED], symbol=symbol)
     shorts = [t for t in ended if t.direction is Direction.SHORT]
-    return sum((max(ZERO, book.position.held) for book in books_of(books, shorts)), ZERO)
+    return sum((max(ZERO, book.owed) for book in books_of(books, shorts)), ZERO)
 
 
 def share_of_debt(
     balance: Balance,
     own: Decimal,
     holding: Decimal,
-    bought_back: Sequence[Decimal],
+    bought_back: Sequence[tuple[Decimal, Decimal]],
     *,
     is_loan_whole: bool,
     most_interest: Decimal,
+    claimed: Decimal = ZERO,
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest), out of all that is owed.
 
     It borrowed `own`, the other shorts that are still open `holding`, of which nothing is paid back before the end.
-    Of those that have `bought_back`, and of this one itself, nobody knows which have paid (a process may have died
-    after it asked): the loans are taken to be open that come nearest to the debt, for interest is never near a loan.
-    Interest is what the exchange calls so, and what it has added to the debt if `is_loan_whole`: where a part of a loan
-    is paid already, or an entry sold coins instead of borrowing, what is left is no interest but a loan; so is what is
-    more than the `most_interest` that there can be.
+    Of those that have `bought_back` (loan and interest each), and of this one itself, nobody knows which have paid (a
+    process may have died after it asked): the loans are taken to be open that come nearest to the debt, for interest is
+    never near a loan. Interest is what the exchange calls so, and what it has added to the debt if `is_loan_whole`:
+    where a part of a loan is paid already, or an entry sold coins instead of borrowing, what is left is no interest but
+    a loan; so is what is more than the `most_interest` that there can be. Where both are the same it is shown twice.
+    What the other open shorts have `claimed` of it is theirs to pay.
     """
     left = balance.debt - holding
-    loans = (own, *bought_back)
+    loans = (own, *(loan for loan, _ in bought_back))
     choices = (c for size in range(len(loans) + 1) for c in combinations(range(len(loans)), size))
     still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
-    rest = max(ZERO, left - sum((loans[i] for i in still_open if i), ZERO))
-    added = max(ZERO, rest - (own if 0 in still_open else ZERO)) if is_loan_whole else ZERO
-    added = added if added <= most_interest else ZERO
-    return rest + balance.interest, added + balance.interest
+    rest = left - sum((loans[i] for i in still_open if i), ZERO)
+    added = max(ZERO, rest - (own if 0 in still_open else ZERO))
+    if not is_loan_whole or added > most_interest:
+        rest, added = max(ZERO, rest), ZERO
+    apart = ZERO if added == balance.interest else balance.interest
+    interest = added + apart
+    claimed += sum((bought_back[i - 1][1] for i in still_open if i), ZERO)
+    theirs = min(claimed, interest)
+    return max(ZERO, rest + apart - theirs), interest - theirs
 
 
 def check_own_coins(

@@ -44,10 +44,9 @@ AS_LARGE_AS_TAKEN = "as large as the exchange takes"
 
 def wanted_stop_qty(book: TradeBook, instrument: Instrument) -> Decimal:
     """Return what a stop must cover: what is held, floored to the lot; for a short what buys back all it owes."""
-    held = book.position.held
     if book.trade.direction is Direction.LONG:
-        return instrument.floor_qty(held)
-    return ceil_to_step(max(ZERO, held) * BUY_BACK_FACTOR, instrument.lot_size)
+        return instrument.floor_qty(book.position.held)
+    return ceil_to_step(max(ZERO, book.owed) * BUY_BACK_FACTOR, instrument.lot_size)
 
 
 def largest_stop(qty: Decimal, instrument: Instrument, stop: Order | None = None) -> Decimal:

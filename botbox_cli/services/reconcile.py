@@ -72,6 +72,7 @@ class _Sides:
     alive: dict[str, OrderReport]
     fills: list[Fill]
     balances: dict[str, Decimal]
+    debts: dict[str, Decimal]
     known_links: dict[str, Order]
 
 
@@ -97,13 +98,15 @@ def _read(desk: Desk) -> _Sides:
     since = min([now - LOOK_BACK, *(b.trade.created_at for b in living)])
     alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
     fills = desk.exchange.fills_since(since)
-    balances = {coin: balance.total for coin, balance in desk.exchange.wallet().items()}
+    wallet = desk.exchange.wallet()
+    balances = {coin: balance.total for coin, balance in wallet.items()}
+    debts = {coin: balance.owed for coin, balance in wallet.items()}
     with desk.store.read(desk.account) as books:
         # Read after the exchange: what another process sends meanwhile is in the books before it is over there.
         living = books_of(books, books.trades(LIVING_TRADES))
         links = {*alive, *(f.order_link_id for f in fills)}
         known = {link: order for link in links if (order := books.order_by_link_id(link)) is not None}
-    return _Sides(living, alive, fills, balances, known)
+    return _Sides(living, alive, fills, balances, debts, known)
 
 
 def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
@@ -113,6 +116,7 @@ def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
         *_order_differences(sides),
         *_stop_differences(desk, sides),
         *_position_differences(sides),
+        *_debt_differences(sides),
     ]
     agreeing = len(sides.living) + len(sides.alive.keys() & sides.known_links.keys())
     return Reconciliation(max(0, agreeing - len(differences)), tuple(differences))
@@ -254,6 +258,29 @@ def _position_differences(sides: _Sides) -> Iterator[Difference]:
             yield Difference(
                 trade_id, "position_smaller", f"{plain(amount)} {coin}", f"{plain(total)} {coin}", remedy
             )
+
+
+def _debt_differences(sides: _Sides) -> Iterator[Difference]:
+    """Yield coins of which the account owes less than the open shorts have still to buy back: its owner has repaid.
+
+    (Somewhat less it owes where an entry has sold what earlier trades had left over.)
+    """
+    open_shorts: dict[str, list[TradeBook]] = {}
+    for book in sides.living:
+        if book.trade.direction is Direction.SHORT and book.position.held > 0:
+            open_shorts.setdefault(book.trade.base_coin, []).append(book)
+    for coin, shorts in open_shorts.items():
+        held = [book.position.held for book in shorts]
+        owed = sides.debts.get(coin, ZERO)
+        if sum(held) - owed <= min(held) / 2:
+            continue
+        trade_id = shorts[0].trade.id
+        remedy = (
+            f"if you have bought back and repaid, `botbox close {trade_id}` ends it: it buys once more, and what it "
+            "buys is yours to sell"
+        )
+        ours, theirs = f"{plain(sum(held, ZERO))} {coin} owed", f"{plain(owed)} {coin} owed"
+        yield Difference(trade_id, "position_smaller", ours, theirs, remedy)
 
 
 # -- mending

@@ -106,7 +106,7 @@ def send(work: Work, order: Order, instrument: Instrument) -> None:
             retry_after_s=inf,
             code="not_placed",
         )
-    leverage = work.read().trade.direction.sign < 0
+    leverage = work.read().trade.direction.sign < 0 and (work.may_borrow or order.role is Role.ENTRY)
     request = request_of(
         order, instrument, now, max_slippage=desk.policy.max_slippage_percent, leverage=leverage
     )
@@ -135,6 +135,7 @@ def send(work: Work, order: Order, instrument: Instrument) -> None:
         _answered(work, order, OrderStatus.UNKNOWN, e.message, error=e)
         raise
     except ExchangeRejected as e:
+        work.may_borrow = work.may_borrow and not e.is_without_margin
         _answered(work, order, OrderStatus.REJECTED, e.message, instrument, error=e)
         raise
     except (ExchangeUnavailable, ConfigError) as e:

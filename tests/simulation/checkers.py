@@ -215,6 +215,8 @@ def judge_protected(case: Case) -> Iterator[str]:
 def sellable(case: Case, trade: Trade) -> Decimal:
     """Return what of a trade's position an order could take now: 0 when flat or below the exchange's minimum."""
     held = true_position(case, trade).held
+    if trade.direction is Direction.SHORT:
+        held += trade.interest  # what is known of it is bought back too
     if held <= 0:
         return ZERO
     rules = case.truth.rules[trade.symbol]

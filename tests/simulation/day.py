@@ -20,6 +20,7 @@ from botbox_cli.errors import BotboxError
 from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.exchange.paper.direct import DirectSession
 from botbox_cli.exchange.paper.faults import FaultyExchange
+from botbox_cli.exchange.paper.margin import NO_REPAY_MS
 from botbox_cli.exchange.paper.protocol import to_ms
 from botbox_cli.ports import Holder
 from botbox_cli.services.desk import Desk
@@ -310,11 +311,19 @@ class Day:
         self.storm.stop()
         self._is_calm = True
         self._let_time_pass(30)
+        self._wait_for_repayments()
         for _ in range(PASSES):
             self.clock.sleep(BETWEEN_PASSES_S)
             process = self._new_process()
             result = monitor(process.desk)
             self._say(f"settling: {result}")
+
+    def _wait_for_repayments(self) -> None:
+        """Let the minutes pass in which the exchange takes no repayment, if a settling pass could fall into them."""
+        first_s, end_s = (ms / 1000 for ms in NO_REPAY_MS)
+        into_hour_s = self.clock.now().timestamp() % 3600
+        if first_s - PASSES * BETWEEN_PASSES_S <= into_hour_s < end_s:
+            self.clock.sleep(end_s - into_hour_s)
 
     def _judge(self) -> None:
         case = case_of(truth_of(self.engine), self.store, self.account)

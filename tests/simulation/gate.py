@@ -136,10 +136,10 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
         if trade.status in LIVING_TRADES:
             open_loans[trade.base_coin] += loan
         else:
-            too_small = _too_small(case, trade)
-            open_loans[trade.base_coin] += too_small
-            # Paid first, with what it could buy back; or by another short, whose end came first.
-            left_interest[trade.base_coin] += trade.interest if too_small else ZERO
+            open_loans[trade.base_coin] += _too_small(case, trade)
+            # Owed as long as it was not bought back; or paid by another short, whose end came first.
+            left = ZERO if sellable(case, trade) else true_position(case, trade).held + trade.interest
+            left_interest[trade.base_coin] += max(ZERO, min(left, trade.interest))
     for coin, amount in owed.items():
         most = open_loans[coin] * MOST_INTEREST + (MOST_ROUNDING if open_loans[coin] else 0)
         most += left_interest[coin]
@@ -147,7 +147,7 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
         if coin != "USDT" and not open_loans[coin] - lent_out <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"
     for trade in shorts:
-        most = lent[trade.base_coin] * (MOST_INTEREST - 1)
+        most = lent[trade.base_coin] * (MOST_INTEREST - 1) + MOST_ROUNDING
         if not 0 <= trade.interest <= most:
             yield f"trade {trade.id} paid interest of {trade.interest} {trade.base_coin}, at most {most} can be due"
 

@@ -207,7 +207,7 @@ class Answers:
         if text not in (None, "") and not amount:
             raise Refusal(10001, "Request parameter error: amount")
         coins = [coin] if coin else [b.coin for b in call.account.ledger.balances.values() if b.borrowed]
-        paid = [call.trading.margin.repay(each, amount) for each in coins]
+        paid = [call.trading.margin.repay(each, amount, call.now_ms) for each in coins]
         if not any(paid):
             raise Refusal(176016, "No repayment required")
         return {"resultStatus": "SU"}

@@ -242,6 +242,6 @@ _SIGNED: dict[tuple[str, str], Route] = {
     ("GET", "/v5/user/query-api"): Route(Answers.key_information, 10, False),
     ("GET", "/v5/spot-margin-trade/state"): Route(Answers.margin_state, 5, False),
     ("POST", "/v5/spot-margin-trade/switch-mode"): Route(Answers.switch_margin, 5, False),
-    ("POST", "/v5/account/borrow"): Route(Answers.borrow, 5, False),
-    ("POST", "/v5/account/no-convert-repay"): Route(Answers.repay, 5, False),
+    ("POST", "/v5/account/borrow"): Route(Answers.borrow, 1, False),
+    ("POST", "/v5/account/no-convert-repay"): Route(Answers.repay, 1, False),
 }

@@ -50,6 +50,11 @@ class Ledger:
         balance = self.balances.get(coin)
         return balance.free if balance else ZERO
 
+    def owed(self, coin: str) -> Decimal:
+        """Return what was borrowed of `coin`, and its interest."""
+        balance = self.balances.get(coin)
+        return balance.borrowed + balance.interest if balance else ZERO
+
     def borrow(self, coin: str, amount: Decimal) -> None:
         """Add borrowed coins to the wallet."""
         balance = self.of(coin)

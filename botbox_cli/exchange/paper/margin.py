@@ -13,6 +13,10 @@ from botbox_cli.exchange.paper.state import Account
 from botbox_cli.exchange.paper.terms import Terms
 
 _INTEREST_PLACES = Decimal("1E-8")
+INTEREST_MS = 5 * 60_000
+"""When interest is charged, after each full hour."""
+NO_REPAY_MS = (4 * 60_000, 5 * 60_000 + 30_000)
+"""From when until when no repayment is taken, after each full hour: Bybit's documentation has both."""
 
 
 class Margin:
@@ -61,14 +65,20 @@ class Margin:
             return self._terms.mnt_price if coin == "MNT" else ZERO
         return self._market.last(coin + "USDT", now_ms) or ZERO
 
-    def repay(self, coin: str, amount: Decimal | None) -> Decimal:
+    def repay(self, coin: str, amount: Decimal | None, now_ms: int) -> Decimal:
         """Pay back borrowed coins from what is free; return what was paid."""
         ledger = self._account.ledger
+        first_ms, end_ms = NO_REPAY_MS
+        if self._terms.has_repay_pause and first_ms <= now_ms % HOUR_MS < end_ms:
+            # Which code Bybit has for it is not documented.
+            raise Refusal(10001, "Repayment is prohibited between 04:00 and 05:30 per hour")
+        if amount is not None and amount > ledger.owed(coin) > ZERO:
+            raise Refusal(10001, "Repayment amount exceeds total liability")
         return ledger.repay(coin, ledger.free(coin) if amount is None else amount)
 
     def accrue(self, after_ms: int, now_ms: int) -> None:
-        """Charge interest for every full hour that began in (after, now]."""
-        hours = now_ms // HOUR_MS - after_ms // HOUR_MS
+        """Charge interest for every hour's minute of interest in (after, now]."""
+        hours = (now_ms - INTEREST_MS) // HOUR_MS - (after_ms - INTEREST_MS) // HOUR_MS
         if not hours:
             return
         for balance in list(self._account.ledger.balances.values()):

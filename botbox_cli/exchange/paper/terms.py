@@ -14,8 +14,8 @@ class Terms:
 
     `value_buy_status` is how a market buy by value ends when less than one step of it stays unspent: captures show
     both `PartiallyFilledCanceled` and `Filled`. `fee_in_mnt` takes fees in MNT, at `mnt_price` USDT, while there is
-    enough of it. `hourly_interest` is charged on borrowed coins at each full hour; at most (`spot_leverage` − 1) × net
-    worth may be borrowed.
+    enough of it. `hourly_interest` is charged on borrowed coins five minutes after each full hour; at most
+    (`spot_leverage` − 1) × net worth may be borrowed. `has_repay_pause`: nothing is paid back around that minute.
     """
 
     taker_fee: Decimal = Decimal("0.001")
@@ -28,3 +28,4 @@ class Terms:
     mnt_price: Decimal = Decimal("0.7")
     hourly_interest: Decimal = Decimal("0.000005")
     spot_leverage: Decimal = Decimal(3)
+    has_repay_pause: bool = True

@@ -49,8 +49,8 @@ PROTECTED = (
         (
             Edit(
                 PROTECT,
-                "        return instrument.floor_qty(held)\n",
-                "        return instrument.floor_qty(held) - instrument.lot_size\n",
+                "        return instrument.floor_qty(book.position.held)\n",
+                "        return instrument.floor_qty(book.position.held) - instrument.lot_size\n",
             ),
         ),
         (

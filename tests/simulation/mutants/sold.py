@@ -133,8 +133,8 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "            desk.exchange.repay(coin, payable)\n            paid += payable\n",
-                "            return\n",
+                "                desk.exchange.repay(coin, payable)\n",
+                '                return ""\n',
             ),
         ),
         (f"{T_SHORTS}::test_short_buys_back_and_repays",),
@@ -154,8 +154,27 @@ SOLD_ONCE = (
     Mutant(
         "repay-with-any-coins",
         "a short repays with coins that another one has bought back",
-        (Edit(MARGIN, "balance.free, _bought_back(book) - paid)\n", "balance.free)\n"),),
+        (Edit(MARGIN, "balance.free, own_coins) if is_shown", "balance.free) if is_shown"),),
         (f"{T_SHORTS}::test_short_repays_with_its_own_coins_only",),
+    ),
+    Mutant(
+        "believe-in-payments",
+        "a short counts as paid back because it asked for that",
+        (
+            Edit(
+                MARGIN,
+                "            is_shown = payments.show_in(owed, most_interest)\n",
+                "            is_shown, owed = True, ZERO if payments.total else owed\n",
+            ),
+        ),
+        (f"{T_SHORTS}::test_repayment_that_had_no_effect_is_seen_and_asked_for_again",),
+    ),
+    Mutant(
+        "interest-stays-owed",
+        "a short buys back what it borrowed, whatever that has cost",
+        (Edit(LEAVE, "        note_interest(work)\n", "        pass\n"),),
+        (f"{T_SHORTS}::test_exit_buys_back_what_the_debt_has_cost",),
+        in_days=False,
     ),
     Mutant(
         "charge-for-the-dead",
@@ -163,8 +182,8 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "    bought_back = [other.position.entered for other in other_books if other.position.held <= 0]\n",
-                "    bought_back: list[Decimal] = []\n",
+                "        [*bought_back, (_too_small_to_buy_back",
+                "        [*bought_back[:0], (_too_small_to_buy_back",
             ),
         ),
         (f"{T_SHORTS}::test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying",),
@@ -184,7 +203,7 @@ SOLD_ONCE = (
     Mutant(
         "no-debt-at-first-sight",
         "a short counts as paid back when the first look shows no debt",
-        (Edit(MARGIN, "        elif paid or looks > 1:\n", "        else:\n"),),
+        (Edit(MARGIN, "(owed <= most_interest and (look or payments.total))", "owed <= most_interest"),),
         (f"{T_SHORTS}::test_old_answer_without_the_debt_is_not_believed",),
     ),
     Mutant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 import pytest
@@ -17,13 +17,15 @@ from botbox_cli.exchange.bybit import BybitExchange
 from botbox_cli.exchange.paper.direct import DirectSession
 from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.exchange.paper.protocol import Request
+from botbox_cli.exchange.paper.terms import Terms
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.lease import Budget, working_on
 from botbox_cli.services.margin import share_of_debt
 from botbox_cli.services.monitor import monitor
+from botbox_cli.services.reconcile import reconcile
 from botbox_cli.services.trades import list_trades, one_trade
-from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, http
+from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, then
 from tests.support.world import World, a_world
 
 LEVELS = {"entry": "60000", "stop": "62000", "tp1": "58000", "tp2": "56000"}
@@ -423,7 +425,7 @@ def test_old_answer_without_the_debt_is_not_believed(world: World) -> None:
     desk = world.new_desk("shorts", shorts=True)
     trade_id = execute(desk, short(world).id).trade.trade.id
     faults = Faults(world)
-    faults.on("get_wallet_balance", lambda send: {**send(), "result": {"list": []}})
+    faults.on("get_wallet_balance", lambda send: {**send(), "result": {"list": []}}, skip=1)
 
     assert close(desk, trade_id).success
     assert debt(world) == 0
@@ -473,3 +475,312 @@ def test_more_than_a_loan_can_have_cost_is_no_interest() -> None:
     )
 
     assert (owed, interest) == (Decimal("0.09749"), 0)
+
+
+REPAY = "manual_no_convert_repay"
+
+
+def answered(status: str) -> Action:
+    """The repayment is answered with this status, and is not done."""
+    return lambda send: {"retCode": 0, "retMsg": "success", "result": {"resultStatus": status}}
+
+
+def repay(world: World, amount: Decimal) -> None:
+    world.engine.handle(
+        Request("POST", "/v5/account/no-convert-repay", {"coin": "BTC", "amount": str(amount)})
+    )
+
+
+@pytest.mark.parametrize("kind", ["failed", "done", "done in part"])
+def test_repayment_that_had_no_effect_is_seen_and_asked_for_again(world: World, kind: str) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    opened = execute(desk, short(world).id).trade
+    answer = answered("FA" if kind == "failed" else "SU")
+
+    def in_part(send: Callable[[], Any]) -> Any:
+        repay(world, opened.position.entered / 2)
+        return answer(send)
+
+    faults = Faults(world)
+    faults.on(REPAY, in_part if kind == "done in part" else answer)
+    outcome = close(desk, opened.trade.id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    assert debt(world) > 0
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    trade = one_trade(world.store, world.account, opened.trade.id)[0].trade
+    assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
+    assert debt(world) == 0
+
+
+def test_payment_that_shows_a_while_later_is_waited_for_and_not_repeated(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3 * 3600)
+    faults = Faults(world)
+    faults.on(REPAY, lambda send: (faults.on("get_wallet_balance", old, times=3), send())[1])
+    before = world.desk.exchange.wallet()["BTC"]
+    row = {"coin": "BTC", "walletBalance": "0.0167", "locked": "0", "spotBorrow": str(before.debt)}
+
+    def old(send: Callable[[], Any]) -> Any:
+        rows = [{**row, "accruedInterest": str(before.interest)}]
+        return {"retCode": 0, "retMsg": "OK", "result": {"list": [{"coin": rows}]}}
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.success
+    assert world.session.asked[REPAY] == 1
+    assert outcome.trade.trade.interest == before.interest
+    assert debt(world) == 0
+
+
+def test_short_is_not_closed_before_the_coins_that_it_bought_back_show(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    shown = world.session.get_wallet_balance(accountType="UNIFIED")
+    faults = Faults(world)
+    faults.on("get_wallet_balance", lambda send: shown, times=99)
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    assert outcome.trade.trade.status is TradeStatus.CLOSING
+    faults.clear()
+    world.pass_time(60)
+    assert not monitor(desk).errors
+    assert debt(world) == 0
+
+
+@pytest.fixture
+def costly() -> Iterator[World]:
+    """A world where a day of debt costs more than what is bought back beyond a loan covers."""
+    with a_world(terms=Terms(hourly_interest=Decimal("0.0001"))) as made:
+        made.engine.handle(Request("POST", "/v5/spot-margin-trade/switch-mode", {"spotMarginMode": "1"}))
+        yield made
+
+
+def test_exit_buys_back_what_the_debt_has_cost(costly: World) -> None:
+    desk = costly.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(costly).id).trade.trade.id
+    costly.pass_time(24 * 3600)
+    cost = costly.desk.exchange.wallet()["BTC"].interest
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == cost > outcome.trade.position.entered / 500
+    assert debt(costly) == 0
+    assert costly.desk.exchange.wallet()["BTC"].total == outcome.trade.pnl.dust
+
+
+def test_interest_that_a_stop_did_not_buy_back_is_told_and_bought_back_later(costly: World) -> None:
+    desk = costly.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(costly).id).trade.trade.id
+    costly.pass_time(24 * 3600)
+    costly.set_price("BTCUSDT", "62100")
+    costly.pass_time(1)
+
+    result = monitor(desk)
+
+    owed = debt(costly)
+    assert owed > 0
+    assert [t.action for t in result.trades] == ["closed"]
+    assert f"{owed} BTC are still owed" in result.trades[0].detail
+    trade = one_trade(costly.store, costly.account, trade_id)[0]
+    assert trade.pnl.dust == -owed
+    assert f"{owed} BTC are still owed" in trade.trade.detail
+    costly.set_price("BTCUSDT", 5 / owed)
+    costly.pass_time(60)
+    assert not monitor(desk).errors
+    assert debt(costly) == 0
+
+
+def test_interest_that_is_shown_twice_is_paid_once(world: World) -> None:
+    """An exchange may add interest to what is borrowed, and still say how much of it is interest."""
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3 * 3600)
+    cost = world.desk.exchange.wallet()["BTC"].interest
+
+    def twice(send: Callable[[], Any]) -> Any:
+        answer = send()
+        for row in answer["result"]["list"][0]["coin"]:
+            row["spotBorrow"] = row["borrowAmount"]
+        return answer
+
+    Faults(world).on("get_wallet_balance", twice, times=99)
+    outcome = close(desk, trade_id)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == cost
+    assert world.session.asked[REPAY] == 1
+    assert debt(world) == 0
+
+
+def test_interest_that_a_short_in_doubt_has_claimed_is_not_booked_by_another(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(2 * 3600)
+    cost = world.desk.exchange.wallet()["BTC"].interest
+    Faults(world).on(REPAY, answered("FA"))
+    assert not close(desk, first).success
+
+    assert close(desk, second).success
+
+    world.pass_time(60)
+    assert not monitor(desk).errors
+    assert debt(world) == 0
+    assert sum(v.trade.interest for v in list_trades(world.store, world.account)) == cost > 0
+
+
+def test_interest_that_comes_between_the_look_and_the_payment_is_booked() -> None:
+    with a_world(terms=Terms(has_repay_pause=False)) as world:
+        world.engine.handle(Request("POST", "/v5/spot-margin-trade/switch-mode", {"spotMarginMode": "1"}))
+        desk = world.new_desk("shorts", shorts=True)
+        trade_id = execute(desk, short(world).id).trade.trade.id
+        hourly = world.desk.exchange.wallet()["BTC"].debt * world.terms.hourly_interest
+        world.pass_time(5 * 60 - 1)
+        Faults(world).on(REPAY, first(lambda: world.pass_time(2)))
+
+        outcome = close(desk, trade_id)
+
+        assert outcome.success
+        assert outcome.trade.trade.interest == hourly.quantize(Decimal("1E-8"), ROUND_UP)
+        assert debt(world) == 0
+
+
+def test_interest_is_booked_where_the_exchange_repays_by_itself(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3 * 3600)
+    cost = world.desk.exchange.wallet()["BTC"].interest
+    Faults(world).on("place_order", then(lambda: repay(world, debt(world))), link="exit")
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.success
+    assert world.session.asked[REPAY] == 0
+    assert outcome.trade.trade.interest == cost > 0
+    assert debt(world) == 0
+
+
+@pytest.mark.parametrize("shorts", [True, False])
+def test_open_short_is_looked_after_whatever_the_setting_is_now(world: World, shorts: bool) -> None:
+    trade_id = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "bb-test01-1-stop1"}
+    world.engine.handle(Request("POST", "/v5/order/cancel", cancel | {"orderFilter": "tpslOrder"}))
+    desk = world.new_desk("later", shorts=shorts)
+    assert [t.action for t in monitor(desk).trades] == ["stop_armed"]
+
+    assert close(desk, trade_id).success
+
+    assert debt(world) == 0
+
+
+def test_short_that_is_closed_while_no_repayment_is_taken_is_repaid_by_a_later_pass(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3600 + 4 * 60)
+
+    outcome = close(desk, trade_id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    assert "has bought back" in outcome.error.message
+    assert outcome.trade.position.held <= 0
+    world.pass_time(60)
+    assert [e.error.exit_code for e in monitor(desk).errors] == [7]
+    world.pass_time(60)
+    result = monitor(desk)
+    assert (result.errors, [t.action for t in result.trades]) == ([], ["closed"])
+    assert debt(world) == 0
+    # Charged in between, a minute after the coins were bought.
+    hourly = outcome.trade.position.entered * world.terms.hourly_interest
+    interest = one_trade(world.store, world.account, trade_id)[0].trade.interest
+    assert interest == 2 * hourly.quantize(Decimal("1E-8"), ROUND_UP)
+
+
+def test_coins_that_were_bought_back_for_a_debt_that_is_paid_already_are_told(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    opened = execute(desk, short(world).id).trade
+    hand = {"category": "spot", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market"}
+    world.engine.handle(
+        Request("POST", "/v5/order/create", hand | {"qty": "0.0167", "marketUnit": "baseCoin"})
+    )
+    assert not reconcile(desk).differences
+    repay(world, opened.position.entered)
+    [difference] = reconcile(desk).differences
+    assert (difference.trade_id, difference.kind) == (opened.trade.id, "position_smaller")
+    assert (difference.ours, difference.theirs) == (f"{opened.position.entered} BTC owed", "0 BTC owed")
+
+    outcome = close(desk, opened.trade.id)
+
+    assert outcome.success
+    bought = outcome.trade.position.exited - outcome.trade.position.exit_fee
+    assert outcome.trade.trade.detail == f"nothing was owed: {bought} BTC are on the account"
+
+
+def test_passes_after_a_short_has_ended_ask_nothing_more_about_it(world: World) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    assert close(desk, execute(desk, short(world).id).trade.trade.id).success
+    world.pass_time(60)
+    monitor(desk)
+    asked = world.session.asked["get_tickers"]
+
+    world.pass_time(60)
+    monitor(desk)
+
+    assert world.session.asked["get_tickers"] == asked
+
+
+@pytest.mark.parametrize("ret_code", [170036, 170344])
+def test_short_is_protected_and_bought_back_where_margin_trading_has_ended(
+    world: World, ret_code: int
+) -> None:
+    """Bybit's margin trading of a pair ends when the lending pool is empty."""
+    trade_id = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    cancel = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "bb-test01-1-stop1"}
+    world.engine.handle(Request("POST", "/v5/order/cancel", cancel | {"orderFilter": "tpslOrder"}))
+    Faults(world).on("place_order", code(ret_code), times=99, params={"isLeverage": "1"})
+    result = monitor(world.new_desk("later", shorts=True))
+    assert ([e.error.message for e in result.errors], [t.action for t in result.trades]) == (
+        [],
+        ["stop_armed"],
+    )
+
+    outcome = close(world.new_desk("closing", shorts=True), trade_id)
+
+    assert outcome.error is None
+    assert outcome.trade.trade.status is TradeStatus.CLOSED
+    assert debt(world) == 0
+
+
+@pytest.mark.parametrize("ret_code", [170036, 170344, 182021, 170033])
+def test_entry_without_margin_is_rejected_and_never_sold_without(world: World, ret_code: int) -> None:
+    Faults(world).on("place_order", code(ret_code), times=99)
+
+    outcome = execute(world.new_desk("shorts", shorts=True), short(world).id)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 5
+    assert outcome.trade.trade.status is TradeStatus.FAILED
+    assert world.session.asked["place_order"] == 1
+
+
+def test_repayment_that_is_asked_for_too_soon_after_another_is_asked_for_again(world: World) -> None:
+    """Bybit takes one a second."""
+    desk = world.new_desk("shorts", shorts=True)
+    for _ in range(2):
+        execute(desk, short(world).id)
+    Faults(world).on(REPAY, code(10006), skip=1)
+    world.set_price("BTCUSDT", "62100")
+    world.pass_time(1)
+
+    result = monitor(desk)
+
+    assert ([e.error.message for e in result.errors], result.closed) == ([], 2)
+    assert debt(world) == 0

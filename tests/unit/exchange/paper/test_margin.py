@@ -53,12 +53,12 @@ def test_coins_that_other_orders_occupy_are_not_sold(desk: PaperDesk) -> None:
     assert (coin["walletBalance"], coin["locked"], coin["spotBorrow"]) == ("0.01998", "0.01998", "0.05")
 
 
-def test_interest_accrues_at_each_full_hour(desk: PaperDesk) -> None:
+def test_interest_accrues_five_minutes_after_each_full_hour(desk: PaperDesk) -> None:
     short(desk)
 
-    desk.clock.sleep(3599)
+    desk.clock.sleep(5 * 60 - 1)
     assert desk.coin("BTC")["accruedInterest"] == "0"
-    desk.clock.sleep(2 * 3600)
+    desk.clock.sleep(3600 + 1)
 
     assert desk.coin("BTC")["accruedInterest"] == "0.000001"
     assert desk.coin("BTC")["borrowAmount"] == "0.050001"
@@ -66,7 +66,7 @@ def test_interest_accrues_at_each_full_hour(desk: PaperDesk) -> None:
 
 def test_an_hour_that_turned_between_two_looks_is_charged(desk: PaperDesk) -> None:
     short(desk)
-    desk.clock.sleep(3590)
+    desk.clock.sleep(5 * 60 - 10)
     assert desk.coin("BTC")["accruedInterest"] == "0"
 
     desk.clock.sleep(20)
@@ -95,6 +95,25 @@ def test_repaying_all_takes_what_is_owed_and_no_more(desk: PaperDesk) -> None:
     coin = desk.coin("BTC")
     assert (coin["spotBorrow"], coin["borrowAmount"], coin["walletBalance"]) == ("0", "0", "0.00994")
     assert desk.code("POST", "account/no-convert-repay", coin="BTC") == 176016
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(239, 0), (240, 10001), (329, 10001), (330, 0)])
+def test_nothing_is_repaid_around_the_minute_of_interest(desk: PaperDesk, seconds: int, code: int) -> None:
+    short(desk)
+    desk.buy("0.06", link="back")
+    desk.clock.sleep(3600 + seconds)
+
+    assert desk.code("POST", "account/no-convert-repay", coin="BTC", amount="0.05") == code
+
+    assert (desk.coin("BTC")["spotBorrow"] == "0.05") == (code != 0)
+
+
+def test_more_than_what_is_owed_is_not_repaid(desk: PaperDesk) -> None:
+    short(desk)
+    desk.buy("0.06", link="back")
+
+    assert desk.code("POST", "account/no-convert-repay", coin="BTC", amount="0.0500001") == 10001
+    assert desk.coin("BTC")["spotBorrow"] == "0.05"
 
 
 def test_a_short_s_stop_buys_with_its_own_money(desk: PaperDesk) -> None:
