@@ -253,15 +253,21 @@ class BybitExchange:
             else None
         )
         report = self._order(self._session.get_open_orders, mine, {}, seen)
-        if is_brief or report is not None:
-            return Look(report, min([now, *told]), _seen(fills, report))
-        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):
-            report = report or self._order(self._session.get_order_history, mine, span, seen)
-        if report is not None:
-            return Look(report, min([now, *told]), _seen(fills, report))
-        rows = self._executions(since - CLOCK_MARGIN, mine, parse=seen)
-        report = self._parsed(rows, wire.report_of_fills)
-        return Look(report, min([now, *told]), tuple(self._parsed(rows, wire.fills)))
+        told_by: tuple[Fill, ...] = ()
+        if report is None and not is_brief:
+            report, told_by = self._elsewhere(mine, since - CLOCK_MARGIN, min([now, *told]), seen)
+        return Look(report, min([now, *told]), told_by or _seen(fills, report))
+
+    def _elsewhere(
+        self, mine: Params, since: datetime, now: datetime, parse: Callable[[Any], Page]
+    ) -> tuple[OrderReport | None, tuple[Fill, ...]]:
+        """Look for one order in history, then among the executions; return those if they tell of it."""
+        for span in _spans_back(since, now):
+            report = self._order(self._session.get_order_history, mine, span, parse)
+            if report is not None:
+                return report, ()
+        rows = self._executions(since, mine, parse=parse)
+        return self._parsed(rows, wire.report_of_fills), tuple(self._parsed(rows, wire.fills))
 
     def _newest_fills(self, mine: Params, since: datetime) -> list[Fill]:
         """Return the fills on the first page of an order's executions."""

@@ -174,13 +174,8 @@ PROVED_ABSENCE = (
         (
             Edit(
                 BYBIT,
-                "        for span in _spans_back(since - CLOCK_MARGIN, min([now, *told])):\n",
-                "        for span in ():\n",
-            ),
-            Edit(
-                BYBIT,
-                "        if report is None:\n            rows = self._executions(",
-                "        if report is None and not told:\n            rows = self._executions(",
+                "        if report is None and not is_brief:\n",
+                "        if report is None and not told:\n",
             ),
         ),
         (
