@@ -87,7 +87,8 @@ class _Life:
         self._on_step = on_step
 
     def step(self, name: str) -> None:
-        self.refuse_if_dead()
+        if self.is_dead:
+            raise Killed
         self.steps.append(name)
         try:
             self._on_step(name)
