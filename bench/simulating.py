@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from bench.measure import RUNS, Row
 from tests.simulation.__main__ import live, prepare
 
-DAYS = 40
+DAYS = 120
 
 
 def rows() -> Iterator[Row]:
