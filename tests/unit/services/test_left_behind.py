@@ -53,6 +53,17 @@ def test_executing_a_setup_again_tells_that_its_position_has_no_stop(
     assert settle(world, faults) == []
 
 
+def test_executing_what_is_approved_tells_of_a_position_without_a_stop(world: World, faults: Faults) -> None:
+    setup_id = entry_without_answer(world, faults)
+    faults.on("place_order", code(170810), link="stop", times=inf)
+
+    [(told_of, error)] = execute_approved(world.desk)
+
+    assert told_of == setup_id
+    assert isinstance(error, StopMissing)
+    assert settle(world, faults) == []
+
+
 def test_executing_a_setup_again_that_was_settled_meanwhile_is_refused(world: World, faults: Faults) -> None:
     setup_id = entry_without_answer(world, faults)
 
