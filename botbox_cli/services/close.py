@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND, TradeStatus
 from botbox_cli.errors import (
@@ -72,6 +73,13 @@ def _close(work: Work, reason: str) -> None:
     book = work.read()
     if book.trade.status is TradeStatus.CLOSING and any(o.role is Role.ENTRY for o in book.open_orders):
         raise entry_in_doubt(book)  # All that is known of is sold, but the entry is not seen to have ended.
+    if book.trade.status is TradeStatus.OPEN:
+        trade, left = book.trade, plain(book.position.held)
+        raise ExchangeRejected(
+            f"trade {trade.id} was closed only in part: {left} {trade.base_coin} are left, and have their stop",
+            f"`botbox close {trade.id}` tries again",
+            code="closed_in_part",
+        )
 
 
 def _sell(work: Work, reason: str) -> None:

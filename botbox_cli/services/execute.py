@@ -53,6 +53,9 @@ ENTRY_NEEDS_S = 14.0
 ENTRY_LIVE_LIMIT_S = 2.0
 """A market entry that is still on the book after this is cancelled, so that what it filled gets its stop."""
 
+GRAVE = (StopMissing, OutcomeUnknown, Mismatch)
+"""What is told of a trade that an earlier process left behind, although this command was not about it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -141,7 +144,7 @@ def _tell_of_own_trade(desk: Desk, setup_id: int, left: Mapping[int, BotboxError
     """
     trade = _living_trade(desk, setup_id)
     error = None if trade is None else left.get(trade.id)
-    if isinstance(error, (StopMissing, OutcomeUnknown, Mismatch)):
+    if isinstance(error, GRAVE):
         raise error
 
 
@@ -304,13 +307,17 @@ def _protect(work: Work) -> None:
 
 
 def execute_approved(desk: Desk) -> list[Outcome | tuple[int, BotboxError]]:
-    """Trade every approved setup that has no trade; a refusal of one, as (setup id, error), does not stop the rest."""
+    """Trade every approved setup that has no trade; a refusal of one, as (setup id, error), does not stop the rest.
+
+    So is told, by its setup, that an earlier trade is in doubt or has no stop.
+    """
     budget = Budget(desk.clock)
     desk = hurried(desk, budget)
-    settle_earlier(desk, budget)
+    left = settle_earlier(desk, budget)
     with desk.store.read(desk.account) as books:
+        grave = [(books.trade(trade_id).setup_id, e) for trade_id, e in left.items() if isinstance(e, GRAVE)]
         waiting = [s.id for s in books.setups([SetupStatus.APPROVED]) if not has_living_trade(books, s.id)]
-    results: list[Outcome | tuple[int, BotboxError]] = []
+    results: list[Outcome | tuple[int, BotboxError]] = [*grave]
     for setup_id in sorted(waiting):
         try:
             results.append(execute(desk, setup_id, budget=budget))

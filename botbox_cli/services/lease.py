@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from botbox_cli.errors import Conflict
+from botbox_cli.errors import Conflict, StorageError
 from botbox_cli.ports import Books, Clock, LogEntry
 from botbox_cli.services.book import TradeBook, read_trade
 from botbox_cli.services.desk import Desk
@@ -136,4 +136,6 @@ def working_on(desk: Desk, trade_id: int, budget: Budget, *, wait_s: float = 0.0
     try:
         yield work
     finally:
-        work.release()
+        # A lease that can't be given back expires; what came of the work is the news.
+        with suppress(StorageError):
+            work.release()

@@ -96,6 +96,7 @@ def arm(work: Work) -> None:
     is_doubted = False
     tries = 0
     while tries < STOP_TRIES:
+        tries += 1
         try:
             if _arm_once(work, left, largest):
                 if left is not None:
@@ -104,7 +105,6 @@ def arm(work: Work) -> None:
                 return
         except (ExchangeRejected, ExchangeUnavailable, ConfigError) as e:
             last = e
-            tries += 1
             if isinstance(e, ExchangeRejected):
                 have_rules_changed(work)
                 if e.is_too_far:
@@ -113,9 +113,11 @@ def arm(work: Work) -> None:
                 if e.is_too_large and (smaller := _smaller(work, largest, is_doubted=is_doubted)) is not None:
                     tries -= 1
                     largest, is_doubted = smaller[0], True
-            if isinstance(e, ConfigError) or not _may_try_again(work):
+            if isinstance(e, ConfigError):
                 break
-            work.desk.clock.sleep(0.3)
+        if not _may_try_again(work):
+            break
+        work.desk.clock.sleep(0.3)
     raise _missing(work, last)
 
 

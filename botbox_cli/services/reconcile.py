@@ -23,7 +23,14 @@ from botbox_cli.domain.order import (
 )
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
-from botbox_cli.errors import BotboxError, NotFound
+from botbox_cli.errors import (
+    BotboxError,
+    ConfigError,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    NotFound,
+    OutcomeUnknown,
+)
 from botbox_cli.services.book import TradeBook, books_of, instrument_of
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
@@ -86,9 +93,20 @@ def reconcile(desk: Desk, *, apply: bool = False) -> Reconciliation:
     for number, difference in enumerate(found.differences, 1):
         budget.keep_for(len(found.differences) - number)
         _mend(desk, difference, budget)
-    after = _compare(desk, _read(desk))
+    after = _compare_again(desk) if found.differences else found
     mended = tuple(d for d in found.differences if d not in after.differences)
     return Reconciliation(after.matched, after.differences, mended)
+
+
+def _compare_again(desk: Desk) -> Reconciliation:
+    """Compare after mending. Raises OutcomeUnknown if nobody can say now: orders may have been placed."""
+    try:
+        return _compare(desk, _read(desk))
+    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+        raise OutcomeUnknown(
+            f"what was mended can't be compared with the exchange now: {e.message}",
+            "run `botbox monitor --once`, then `botbox reconcile` again",
+        ) from e
 
 
 def _read(desk: Desk) -> _Sides:

@@ -112,11 +112,15 @@ class Database:
                     driver.execute(statement)
                 yield Hand(driver)
                 driver.commit()
-            except BaseException:
+            except BaseException as e:
                 driver.rollback()
+                if getattr(e, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                    self._connections.is_hurried = True
                 raise
             finally:
                 self._connections.give_back(driver)
+            if way != READ:
+                self._connections.is_hurried = False
 
     @contextmanager
     def _on_engine(self, way: int) -> Iterator[Connection]:

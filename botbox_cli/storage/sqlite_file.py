@@ -11,6 +11,8 @@ SCHEME = "sqlite:///"
 BUSY_S = 20
 """How long to wait for another process before giving up: longer than a lease lives (15 s), so that a process which was
 frozen in the middle of a write is not noticed by the others when it wakes; below the 30 s that one command may take."""
+BUSY_AGAIN_S = 1
+"""The same after that wait was in vain, until the database is written again: a command has 30 s in all."""
 
 
 def connect(path: Path | None, busy_s: float) -> sqlite3.Connection:
@@ -47,6 +49,7 @@ class Connections:
     """
 
     def __init__(self, path: Path | None) -> None:
+        self.is_hurried = False
         self._path = path
         self._idle: deque[sqlite3.Connection] = deque()
         self._only = None if path is not None else connect(None, BUSY_S)
@@ -55,16 +58,21 @@ class Connections:
         """Return a connection that nobody else uses. Raises sqlite3.Error."""
         if self._only is not None:
             return self._only
+        if self.is_hurried:
+            return connect(self._path, BUSY_AGAIN_S)
         try:
             return self._idle.pop()
         except IndexError:
             return connect(self._path, BUSY_S)
 
     def give_back(self, connection: sqlite3.Connection) -> None:
-        """Keep a connection for the next transaction; one whose transaction could not be ended is closed."""
+        """Keep a connection for the next transaction; one whose transaction could not be ended is closed.
+
+        So is one of somebody in a hurry: it waits too shortly for the next.
+        """
         if connection is self._only:
             return
-        if connection.in_transaction or len(self._idle) >= IDLE_MAX:
+        if self.is_hurried or connection.in_transaction or len(self._idle) >= IDLE_MAX:
             connection.close()
         else:
             self._idle.append(connection)

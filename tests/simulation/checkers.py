@@ -497,7 +497,8 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
         case 5 if told.command == "execute" and _entry_filled(case, told):
             return [f"{says} (rejected), but the entry of trade {told.trade_id} filled"]
         case 5 if told.command == "close" and (last := _last_exit(case, told)) in filled:
-            return [f"{says} (rejected), but {last} filled"]
+            if truth.by_link[last].filled == truth.by_link[last].qty:  # of a part the rest was taken back
+                return [f"{says} (rejected), but {last} filled"]
         case 6 if told.command == "execute" and truth.of_trade(
             case.installation, told.trade_id or 0, "entry"
         ):
@@ -510,6 +511,8 @@ def judge_told(told: Told, case: Case, *, accepted: Sequence[str]) -> list[str]:
             return [f"{says} (no stop), but trade {trade.id} has one that was read back"]
         case 0 if told.command == "execute" and trade is not None:
             return _judge_success(case, trade, says)
+        case 0 if told.command == "close" and trade is not None and trade.status is TradeStatus.OPEN:
+            return [f"{says} (done), but trade {trade.id} is still open"]
     if told.success and told.command == "execute" and not _entry_filled(case, told):
         return [f"{says} with success, but the entry of trade {told.trade_id} has no fill"]
     return []

@@ -14,9 +14,10 @@ from sqlalchemy import text
 from botbox_cli.domain.account import Account, Mode, Venue
 from botbox_cli.errors import ConfigError, StorageError
 from botbox_cli.services.lease import COMMAND_BUDGET_S, LEASE_TTL_S
-from botbox_cli.storage import engine
+from botbox_cli.storage import engine, sqlite_file
 from botbox_cli.storage.engine import Database, parse_url
 from botbox_cli.storage.migrate import upgrade
+from botbox_cli.storage.sqlite_file import connect
 from botbox_cli.storage.store import SqlStore
 from tests.support.books import NOW
 from tests.support.postgres import PostgresServer
@@ -57,6 +58,33 @@ def test_database_that_stays_locked_is_busy(url: str, monkeypatch: pytest.Monkey
     assert error.value.hint == "try again; `botbox doctor` tells whether another botbox is running"
     with store.write(account) as books:
         books.set_marker("free", "again")
+    store.close()
+
+
+def test_after_one_long_wait_in_vain_the_next_are_short_until_the_database_is_free(
+    sqlite_copy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def connecting(path: Path | None, busy_s: float) -> sqlite3.Connection:
+        waited.append(busy_s)
+        return connect(path, 0.01)
+
+    monkeypatch.setattr(sqlite_file, "connect", connecting)
+    store = SqlStore(sqlite_copy)
+    account = store.save_account(Mode.PAPER, "1001", "hash", Venue.MAINNET)
+    with somebody_writing(sqlite_copy, account):
+        waited.clear()
+        for _ in range(3):
+            with pytest.raises(StorageError), store.write(account):
+                pytest.fail("a second writer got in")
+
+    for number in range(3):
+        with store.write(account) as books:
+            books.set_marker("number", str(number))
+
+    # The first is the connection that was idle, at its full patience; the last two keep one that has it again.
+    assert waited == [1, 1, 1, 20]
     store.close()
 
 

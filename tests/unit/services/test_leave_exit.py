@@ -143,8 +143,9 @@ def test_exit_that_only_ever_fills_in_part_leaves_the_rest_protected(world: Worl
         "place_order", first(lambda: ending(world, fill_fraction=Decimal("0.3"))), link="exit", times=999
     )
 
-    told_truly(world, lambda: tell_close(world.desk, trade.id))
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
 
+    assert told.exit_code == 5
     assert only_trade(world).status is TradeStatus.OPEN
     assert len(live_stops(world)) == 1
     assert settle(world, faults) == []

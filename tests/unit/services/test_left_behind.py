@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 import pytest
 
-from botbox_cli.errors import BotboxError, StopMissing
+from botbox_cli.errors import BotboxError, OutcomeUnknown, StopMissing, StorageError
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute, execute_approved
 from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, code
@@ -52,6 +53,17 @@ def test_executing_a_setup_again_tells_that_its_position_has_no_stop(
     assert settle(world, faults) == []
 
 
+def test_executing_what_is_approved_tells_of_a_position_without_a_stop(world: World, faults: Faults) -> None:
+    setup_id = entry_without_answer(world, faults)
+    faults.on("place_order", code(170810), link="stop", times=inf)
+
+    [(told_of, error)] = execute_approved(world.desk)
+
+    assert told_of == setup_id
+    assert isinstance(error, StopMissing)
+    assert settle(world, faults) == []
+
+
 def test_executing_a_setup_again_that_was_settled_meanwhile_is_refused(world: World, faults: Faults) -> None:
     setup_id = entry_without_answer(world, faults)
 
@@ -77,3 +89,28 @@ def test_a_stop_whose_cancel_nobody_could_follow_is_looked_after_by_the_next_com
 
     assert len(live_stops(world)) == 1
     assert settle(world, faults) == []
+
+
+def test_a_database_that_fails_after_the_stop_was_cancelled_leaves_the_outcome_unknown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade = open_trade(world)
+
+    def fails(*_args: object, **_options: object) -> object:
+        raise StorageError("the database is busy")
+
+    def cancel_then_fail(name: str, params: dict[str, object], send: Callable[[], object]) -> object:
+        if name == "cancel_order":
+            for writer in ("write", "free_lease", "take_lease"):
+                monkeypatch.setattr(type(world.store), writer, fails)
+        return send()
+
+    world.session.hook = cancel_then_fail
+
+    with pytest.raises(OutcomeUnknown):
+        close(world.desk, trade.id)
+
+    monkeypatch.undo()
+    world.session.hook = None
+    assert live_stops(world) == []
+    assert settle(world) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -501,3 +501,19 @@ def test_no_stop_is_sent_for_a_trade_that_another_process_has_closed(world: Worl
         arm(Work(world.desk, trade.id, Budget(world.desk.clock)))
     assert len(orders_of(world, Role.STOP)) == 1
     assert settle(world) == []
+
+
+def test_stop_that_the_exchange_takes_back_each_time_is_given_up(world: World, faults: Faults) -> None:
+    def taken_back(send: Callable[[], Any]) -> Any:
+        answer = send()
+        [link] = live_stops(world)
+        by_hand(world, "cancel", orderLinkId=link, orderFilter="tpslOrder")
+        return answer
+
+    faults.on("place_order", taken_back, link="stop", times=20)
+
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+
+    assert (told.exit_code, told.success) == (10, True)
+    assert len(orders_of(world, Role.STOP)) == 3
+    assert settle(world, faults) == []

@@ -10,11 +10,13 @@ import pytest
 
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.errors import OutcomeUnknown
 from botbox_cli.services.execute import execute
 from botbox_cli.services.lease import Budget
 from botbox_cli.services.reconcile import Difference, _mend, reconcile
 from botbox_cli.services.trades import one_trade
-from tests.support.faults import LOOK_UPS, Faults, after, broken
+from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, code, then
+from tests.support.verdict import settle
 from tests.support.world import World, a_world
 
 
@@ -69,6 +71,20 @@ def test_an_entry_that_got_no_answer_is_taken_over_and_protected_at_once() -> No
             (Role.ENTRY, OrderStatus.FILLED),
             (Role.STOP, OrderStatus.WORKING),
         ]
+
+
+@pytest.mark.parametrize("action", [broken("reset"), code(10003), code(10001)])
+def test_what_was_mended_and_can_not_be_compared_is_no_certainty(world: World, action: Action) -> None:
+    world.session.cancel_order(
+        category="spot", symbol="BTCUSDT", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder"
+    )
+    faults = Faults(world)
+    faults.on("place_order", then(lambda: faults.on(READS, action, times=inf)), link="stop")
+
+    with pytest.raises(OutcomeUnknown, match="can't be compared"):
+        reconcile(world.desk, apply=True)
+
+    assert settle(world, faults) == []
 
 
 def by_hand(world: World, link: str, side: str, qty: str) -> None:

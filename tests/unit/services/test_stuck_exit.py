@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.exchange.bybit import BybitExchange
+from botbox_cli.exchange.paper.direct import DirectSession
+from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
@@ -59,3 +63,22 @@ def resting_then_dying(name: str, params: dict[str, Any], send: Callable[[], Any
     if name == "place_order" and "exit" in str(params["orderLinkId"]):
         raise KeyboardInterrupt
     return answer
+
+
+def test_a_close_that_sells_only_a_part_says_so() -> None:
+    with a_world() as world:
+        trade_id = execute(world.desk, world.add_setup().id).trade.trade.id
+        rules = [Rule("partial_fill", fraction="0.3", link=f"-1-exit{n}") for n in (1, 2, 3)]
+        faulty = FaultyExchange(world.engine, FaultSchedule(rules))
+        desk = replace(world.desk, exchange=BybitExchange(DirectSession(faulty), world.clock))
+
+        outcome = close(desk, trade_id)
+
+        assert outcome.error is not None
+        assert (outcome.success, outcome.error.exit_code) == (False, 5)
+        assert outcome.error.message == (
+            "trade 1 was closed only in part: 0.005712334 BTC are left, and have their stop"
+        )
+        stops = [o for o in outcome.trade.orders if o.order.role is Role.STOP]
+        assert [o.order.status for o in stops] == [OrderStatus.CANCELLED, OrderStatus.WORKING]
+        assert close(world.desk, trade_id).success
