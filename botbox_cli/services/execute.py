@@ -41,7 +41,7 @@ from botbox_cli.services.plan import (
 )
 from botbox_cli.services.protect import arm, is_through
 from botbox_cli.services.send import add_intent, deliver
-from botbox_cli.services.settle import Seen, cancel_rest
+from botbox_cli.services.settle import OLDER_COPY, Seen, cancel_rest
 from botbox_cli.services.trades import TradeView, view
 from botbox_cli.services.unsettled import catch_up, settle_earlier
 
@@ -260,10 +260,7 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
         book = work.read()
         if book.trade.status is TradeStatus.FAILED:
             reason = book.find(entry.order_link_id).reason or "nothing filled"
-            return ExchangeRejected(
-                f"the exchange took entry {entry.order_link_id} back unfilled: {reason}",
-                f"`botbox execute {plan.setup.id}` tries again at the present price",
-            )
+            return _taken_back(entry, plan.setup.id, reason)
         if book.trade.status is TradeStatus.OPENING:
             return entry_in_doubt(book)
         _protect(work)
@@ -274,6 +271,16 @@ def _enter(work: Work, entry: Order, plan: Plan) -> BotboxError | None:
     except BotboxError as e:
         return _truth_after(work, e)
     return None
+
+
+def _taken_back(entry: Order, setup_id: int, reason: str) -> ExchangeRejected:
+    """The news that an accepted entry has ended without a fill."""
+    hint = f"`botbox execute {setup_id}` tries again at the present price"
+    if reason == OLDER_COPY:
+        hint = (
+            f"setup {setup_id} may have been traded already: `botbox reconcile` shows what these books lack"
+        )
+    return ExchangeRejected(f"the exchange took entry {entry.order_link_id} back unfilled: {reason}", hint)
 
 
 def _truth_after(work: Work, error: BotboxError) -> BotboxError | None:

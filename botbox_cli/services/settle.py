@@ -56,6 +56,8 @@ UNFILLED_LAG_S = 2.0
 """An entry shown as ended without a fill is believed only this long after its end: fills may surface after it."""
 ID_TAKEN = "the exchange has known this id before"
 """Reason on an order whose very first send was answered so: it came twice, or the id is an older order's."""
+OLDER_COPY = "the exchange knows this id from before: the database is an older copy of itself"
+"""Reason on an order whose id was used in an earlier life of these books."""
 POLL_FIRST_S = 0.1
 POLL_MAX_S = 1.0
 BRIEF_S = 0.4
@@ -101,9 +103,7 @@ def look(work: Work, order: Order, *, is_brief: bool = False) -> Sight:
         is_brief=is_brief,
     )
     if found.report is not None and is_of_an_earlier_life(order, found.report.created_at):
-        mark_absent(
-            work, order, "the exchange knows this id from before: the database is an older copy of itself"
-        )
+        mark_absent(work, order, OLDER_COPY)
         return Sight(Seen.DONE)
     if found.report is not None:
         return Sight(take_report(work, order, found.report, found.fills), found.report)

@@ -167,8 +167,12 @@ class Database:
         return connect(self.path, BUSY_S)
 
     def _postgres_engine(self) -> Engine:
+        import logging
+
         from sqlalchemy import create_engine
 
+        # What can't be rolled back is complained of there with a traceback, and to the person by us.
+        logging.getLogger("sqlalchemy.pool").handlers[:] = [logging.NullHandler()]
         settings = {
             "timezone": "UTC",
             "lock_timeout": f"{BUSY_S}s",
@@ -190,7 +194,10 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turn every error of SQLAlchemy and of the driver into StorageError, or Conflict for a unique key."""
+        """Turn every error of SQLAlchemy and of the driver into StorageError, or Conflict for a unique key.
+
+        One in the wake of a Ctrl-C is that Ctrl-C.
+        """
         try:
             yield
         except sqlite3.Error as e:
@@ -201,7 +208,10 @@ class Database:
                 raise
             raise self._translation(e) from e
 
-    def _translation(self, error: Exception) -> StorageError | Conflict:
+    def _translation(self, error: Exception) -> BaseException:
+        interrupt = _interrupt_behind(error)
+        if interrupt is not None:
+            return interrupt
         cause = getattr(error, "orig", None) or error
         if _is_taken(cause):
             return Conflict("another process has stored the same thing", "look at it again: it has moved on")
@@ -271,6 +281,13 @@ _POSTGRES_OPTIONS: tuple[dict[str, Any], ...] = (
     {},
     {},
 )
+
+
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the Ctrl-C in whose wake an error came: what it breaks off in the middle can't be rolled back, either."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error
 
 
 def _is_taken(cause: BaseException) -> bool:

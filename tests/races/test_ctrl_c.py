@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from tests.crash.situations import propose
+from tests.crash.situations import RECONCILE, propose, stop_gone
 from tests.races.conftest import MakeStage
 from tests.races.test_races import settled
 
@@ -24,6 +24,20 @@ def test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop(make_stage: MakeStage
     assert ended.code == 0, ended
     assert [o["role"] for o in ended.document["trade"]["orders"]] == ["entry", "stop"]
     assert "Ctrl-C again ends it at once" in ended.err
+    assert stage.faults() == []
+
+
+def test_ctrl_c_while_reconcile_arms_a_stop_waits_until_it_is_seen(make_stage: MakeStage) -> None:
+    stage = make_stage(wall=True)
+    stop_gone(stage)
+    running = stage.start(*RECONCILE, fault="freeze='after place_order'")
+    assert running.wait_until_frozen()
+
+    os.kill(running.pid, signal.SIGINT)
+    running.thaw()
+    ended = running.wait()
+
+    assert (ended.code, ended.document["differences"]) == (0, []), ended
     assert stage.faults() == []
 
 

@@ -1,3 +1,4 @@
+import logging
 import os
 import shutil
 import socket
@@ -271,6 +272,27 @@ def test_connection_that_broke_while_idle_is_made_anew(postgres_copy: str) -> No
 
 
 @pytest.mark.postgres
+@pytest.mark.postgres
+def test_ctrl_c_in_the_middle_of_a_statement_stays_a_ctrl_c(
+    postgres_copy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was asked is still under way then, and so its transaction can't even be rolled back."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    store = SqlStore(postgres_copy)
+
+    def break_off_a_statement() -> None:
+        with store.database.writes() as hand:
+            hand.driver.pgconn.send_query(b"SELECT pg_sleep(60)")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off_a_statement()
+
+    assert capsys.readouterr().err == ""
+    assert store.save_account(Mode.PAPER, "1001", "hash", Venue.MAINNET).user_id == "1001"
+    store.close()
+
+
 def test_connection_that_breaks_in_a_transaction_is_reported_and_undone(postgres_copy: str) -> None:
     store = SqlStore(postgres_copy)
     account = store.save_account(Mode.PAPER, "1", "a", Venue.MAINNET)

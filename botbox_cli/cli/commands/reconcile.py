@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from botbox_cli.cli.console import Column
 from botbox_cli.cli.options import AsJson, EnvFile
 from botbox_cli.cli.session import begin
+from botbox_cli.cli.unbroken import unbroken
 
 if TYPE_CHECKING:
     from botbox_cli.services.reconcile import Difference, Reconciliation
@@ -46,7 +48,9 @@ def reconcile(
 
     session = begin(ctx, as_json, env_file)
     with session.wired(moves_money=apply) as wiring:
-        result = compare(wiring.desk(), apply=apply)
+        desk = wiring.desk()
+        with unbroken(session.console) if apply else nullcontext():
+            result = compare(desk, apply=apply)
     if as_json:
         session.console.document(_document(result))
     else:

@@ -25,6 +25,10 @@ def test_order_of_an_earlier_life_is_never_taken_for_ours() -> None:
             assert not outcome.success
             assert outcome.error is not None
             assert outcome.error.exit_code == 5
+            assert (
+                outcome.error.hint
+                == "setup 1 may have been traded already: `botbox reconcile` shows what these books lack"
+            )
             assert outcome.trade.trade.status is TradeStatus.FAILED
             assert outcome.trade.position.entered == 0
             assert world.engine.look()[1] == before
