@@ -168,6 +168,7 @@ SOLD_ONCE = (
             ),
         ),
         (f"{T_SHORTS}::test_repayment_that_had_no_effect_is_seen_and_asked_for_again",),
+        in_days=False,
     ),
     Mutant(
         "interest-stays-owed",
