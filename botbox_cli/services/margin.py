@@ -96,7 +96,7 @@ def _pay_back(work: Work, trade: Trade) -> str:
 def _repay(work: Work, trade: Trade) -> str:
     desk, coin = work.desk, trade.base_coin
     payments, owed, has_paid = _Payments(), work.read().position.entered, False
-    busy: ExchangeUnavailable | None = None
+    failed: ExchangeUnavailable | OutcomeUnknown | None = None
     for look, pause_s in enumerate(REPAY_PAUSES_S):
         if not has_paid:
             desk.clock.sleep(min(pause_s, work.budget.left_s()))
@@ -130,7 +130,10 @@ def _repay(work: Work, trade: Trade) -> str:
                 desk.exchange.repay(coin, payable)
                 payments.add(payable, owed, interest)
             except ExchangeUnavailable as e:  # Bybit takes one repayment a second.
-                busy, has_paid = e, False
+                failed, has_paid = e, False
+            except OutcomeUnknown as e:  # The debt tells whether it was done.
+                payments.add(payable, owed, interest)
+                failed = e
         elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
             if owed > 0:
@@ -139,8 +142,8 @@ def _repay(work: Work, trade: Trade) -> str:
             return (
                 f"nothing was owed: {plain(own_coins)} {coin} are on the account" if is_nothing_used else ""
             )
-    if busy is not None:
-        raise busy
+    if failed is not None:
+        raise failed
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",
