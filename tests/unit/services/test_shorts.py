@@ -529,6 +529,29 @@ def test_lost_answer_to_a_repayment_is_told_by_the_debt(world: World, action: Ac
     assert debt(world) == 0
 
 
+@pytest.mark.parametrize("is_done", [True, False])
+def test_lost_answer_to_a_repayment_beside_an_entry_in_doubt(world: World, is_done: bool) -> None:
+    """What that entry has borrowed hides whether the loan is paid."""
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("place_order", after(broken("timeout")), link="entry")
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+    lost = broken("timeout")
+    faults.on(REPAY, after(lost) if is_done else lost)
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert (outcome.error.exit_code if outcome.error else 0) == (0 if is_done else 7)
+    world.pass_time(60)
+    desk = world.new_desk("later", shorts=True)
+    monitor(desk)
+    assert not monitor(desk).errors
+    [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
+    assert debt(world) == second.position.entered
+
+
 def test_payment_that_shows_a_while_later_is_waited_for_and_not_repeated(world: World) -> None:
     desk = world.new_desk("shorts", shorts=True)
     trade_id = execute(desk, short(world).id).trade.trade.id
