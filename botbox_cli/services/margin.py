@@ -66,19 +66,28 @@ def note_interest(work: Work) -> None:
 
 @dataclass(slots=True)
 class _Payments:
-    """What one process has asked to be repaid: in all, and the last time; what was to be owed then, and had cost."""
+    """What one process has asked to be repaid: in all, and the last time; what was to be owed then, and had cost.
+
+    `debt`: what the account owed in all before the last one.
+    """
 
     total: Decimal = ZERO
     last: Decimal = ZERO
     to_be_owed: Decimal = ZERO
     interest: Decimal = ZERO
+    debt: Decimal = ZERO
 
-    def add(self, amount: Decimal, owed: Decimal, interest: Decimal) -> None:
-        self.total, self.last = self.total + amount, amount
+    def add(self, amount: Decimal, owed: Decimal, interest: Decimal, debt: Decimal) -> None:
+        self.total, self.last, self.debt = self.total + amount, amount, debt
         self.to_be_owed, self.interest = owed - amount, interest
 
-    def show_in(self, owed: Decimal, most_interest: Decimal) -> bool:
-        """Tell whether what is owed is what they have left, but for some interest that has come since."""
+    def show_in(self, owed: Decimal, debt: Decimal, most_interest: Decimal, *, is_entering: bool) -> bool:
+        """Tell whether what is owed is what they have left, but for some interest that has come since.
+
+        While another short is entering its loan is not known: then the whole debt must have fallen.
+        """
+        if is_entering and debt > self.debt - self.last / 2:
+            return not self.total
         return not self.total or owed <= self.to_be_owed + min(self.last / 2, most_interest)
 
 
@@ -96,7 +105,7 @@ def _pay_back(work: Work, trade: Trade) -> str:
 def _repay(work: Work, trade: Trade) -> str:
     desk, coin = work.desk, trade.base_coin
     payments, owed, has_paid = _Payments(), work.read().position.entered, False
-    busy: ExchangeUnavailable | None = None
+    failed: ExchangeUnavailable | OutcomeUnknown | None = None
     for look, pause_s in enumerate(REPAY_PAUSES_S):
         if not has_paid:
             desk.clock.sleep(min(pause_s, work.budget.left_s()))
@@ -114,7 +123,8 @@ def _repay(work: Work, trade: Trade) -> str:
             now = desk.clock.now()
             owed, interest = _share_of(books, book, balance, payments.total, now)
             most_interest = _most_interest(book, now)
-            is_shown = payments.show_in(owed, most_interest)
+            is_entering = _is_entering(books_of(books, _shorts_beside(books, trade)))
+            is_shown = payments.show_in(owed, balance.owed, most_interest, is_entering=is_entering)
             # With its own coins only: what else is free was bought back by others, for their own loans.
             own_coins = _bought_back(book) - payments.total
             payable = min(owed, balance.free, own_coins) if is_shown else ZERO
@@ -128,9 +138,12 @@ def _repay(work: Work, trade: Trade) -> str:
         if has_paid:
             try:
                 desk.exchange.repay(coin, payable)
-                payments.add(payable, owed, interest)
+                payments.add(payable, owed, interest, balance.owed)
             except ExchangeUnavailable as e:  # Bybit takes one repayment a second.
-                busy, has_paid = e, False
+                failed, has_paid = e, False
+            except OutcomeUnknown as e:  # The debt tells whether it was done.
+                payments.add(payable, owed, interest, balance.owed)
+                failed = e
         elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
             if owed > 0:
@@ -139,8 +152,8 @@ def _repay(work: Work, trade: Trade) -> str:
             return (
                 f"nothing was owed: {plain(own_coins)} {coin} are on the account" if is_nothing_used else ""
             )
-    if busy is not None:
-        raise busy
+    if failed is not None:
+        raise failed
     raise OutcomeUnknown(
         f"trade {trade.id} has bought back, but {owed} {coin} are still owed",
         "run `botbox monitor --once`; if it stays so, repay on the exchange's website",
@@ -170,7 +183,7 @@ def _share_of(
     open_ones = [other for other in other_books if other.position.held > 0]
     holding = sum((_loan(other) for other in open_ones), ZERO)
     claimed = sum((other.trade.interest for other in open_ones), ZERO)
-    if any(order.role is Role.ENTRY for book in other_books for order in book.open_orders):
+    if _is_entering(other_books):
         # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest,
         # are certain to be this trade's.
         owed = max(ZERO, min(own + balance.interest, balance.owed - holding))
@@ -185,6 +198,10 @@ def _share_of(
         most_interest=_most_interest(book, now),
         claimed=claimed,
     )
+
+
+def _is_entering(shorts: Sequence[TradeBook]) -> bool:
+    return any(order.role is Role.ENTRY for book in shorts for order in book.open_orders)
 
 
 def _most_interest(book: TradeBook, now: datetime) -> Decimal:

@@ -322,7 +322,7 @@ class Day:
         """Let the minutes pass in which the exchange takes no repayment, if a settling pass could fall into them."""
         first_s, end_s = (ms / 1000 for ms in NO_REPAY_MS)
         into_hour_s = self.clock.now().timestamp() % 3600
-        if first_s - PASSES * BETWEEN_PASSES_S <= into_hour_s < end_s:
+        if first_s - (PASSES + 1) * BETWEEN_PASSES_S <= into_hour_s < end_s:
             self.clock.sleep(end_s - into_hour_s)
 
     def _judge(self) -> None:

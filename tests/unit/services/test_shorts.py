@@ -28,6 +28,7 @@ from botbox_cli.services.trades import list_trades, one_trade
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, then
 from tests.support.world import World, a_world
 
+REPAY = "manual_no_convert_repay"
 LEVELS = {"entry": "60000", "stop": "62000", "tp1": "58000", "tp2": "56000"}
 
 
@@ -208,7 +209,7 @@ def test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying
     borrowed = {t: one_trade(world.store, world.account, t)[0].position.entered for t in (first, second)}
     faults = Faults(world)
     if has_paid:
-        faults.on("manual_no_convert_repay", after(broken("timeout")), times=9)
+        faults.on(REPAY, then(lambda: faults.on("get_wallet_balance", http(502), times=9)))
     else:
         faults.on("get_wallet_balance", http(502), times=9)
     assert not close(desk, first).success
@@ -477,9 +478,6 @@ def test_more_than_a_loan_can_have_cost_is_no_interest() -> None:
     assert (owed, interest) == (Decimal("0.09749"), 0)
 
 
-REPAY = "manual_no_convert_repay"
-
-
 def answered(status: str) -> Action:
     """The repayment is answered with this status, and is not done."""
     return lambda send: {"retCode": 0, "retMsg": "success", "result": {"resultStatus": status}}
@@ -513,6 +511,45 @@ def test_repayment_that_had_no_effect_is_seen_and_asked_for_again(world: World, 
     trade = one_trade(world.store, world.account, opened.trade.id)[0].trade
     assert (trade.status, trade.interest) == (TradeStatus.CLOSED, 0)
     assert debt(world) == 0
+
+
+@pytest.mark.parametrize("action", [broken("timeout"), http(502), code(10000)])
+@pytest.mark.parametrize("is_done", [True, False])
+def test_lost_answer_to_a_repayment_is_told_by_the_debt(world: World, action: Action, is_done: bool) -> None:
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    Faults(world).on(REPAY, after(action) if is_done else action)
+
+    outcome = close(desk, trade_id)
+
+    assert (outcome.error.exit_code if outcome.error else 0) == (0 if is_done else 7)
+    assert (debt(world) == 0) == is_done
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    assert debt(world) == 0
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_lost_answer_to_a_repayment_beside_an_entry_in_doubt(world: World, is_done: bool) -> None:
+    """What that entry has borrowed hides whether the loan is paid."""
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("place_order", after(broken("timeout")), link="entry")
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+    lost = broken("timeout")
+    faults.on(REPAY, after(lost) if is_done else lost)
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert (outcome.error.exit_code if outcome.error else 0) == (0 if is_done else 7)
+    world.pass_time(60)
+    desk = world.new_desk("later", shorts=True)
+    monitor(desk)
+    assert not monitor(desk).errors
+    [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
+    assert debt(world) == second.position.entered
 
 
 def test_payment_that_shows_a_while_later_is_waited_for_and_not_repeated(world: World) -> None:
