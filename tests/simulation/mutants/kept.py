@@ -52,7 +52,7 @@ OWN_ACCOUNT = (
     Mutant(
         "armed-for-anyone",
         "BOTBOX_ARM_LIVE of another account arms this one",
-        (Edit("bootstrap.py", "    if info.user_id != settings.arm_live:\n", "    if not info.user_id:\n"),),
+        (Edit("bootstrap.py", "    if user_id != settings.arm_live:\n", "    if not user_id:\n"),),
         (f"{T_LIVE}::test_another_account_than_the_armed_one_is_refused",),
         in_days=False,
     ),
@@ -67,8 +67,8 @@ OWN_ACCOUNT = (
             ),
             Edit(
                 "bootstrap.py",
-                "    if info.user_id != settings.arm_live:\n",
-                "    if settings.arm_live and info.user_id != settings.arm_live:\n",
+                "    if user_id != settings.arm_live:\n",
+                "    if settings.arm_live and user_id != settings.arm_live:\n",
             ),
         ),
         (f"{T_LIVE}::test_no_command_moves_money_of_an_account_that_is_not_armed",),
