@@ -16,7 +16,6 @@ from typing import Any
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
@@ -59,20 +58,21 @@ class _Answer(http.client.HTTPResponse):
         self._timed.ends_at = inf  # The body has a bound of its own.
 
 
-class _Plain(HTTPConnection):
-    response_class = _Answer
+class _Timely:
+    """Lets the connections of a pool give answers up whose headers drip."""
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()  # type: ignore[misc]  # the pool's
+        connection.response_class = _Answer
+        return connection
 
 
-class _Secure(HTTPSConnection):
-    response_class = _Answer
+class _PlainPool(_Timely, HTTPConnectionPool):
+    pass
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _Secure
+class _SecurePool(_Timely, HTTPSConnectionPool):
+    pass
 
 
 class Carrier(HTTPAdapter):
