@@ -195,6 +195,9 @@ class StopPassed(StopMissing):
     """And none can be armed: the price is through it already. The way out is a sale at market."""
 
 
+EXCHANGE_FAILED = (ExchangeUnavailable, ExchangeRejected, ConfigError)
+"""How a question to the exchange fails: it is not reachable, refuses, or takes the key for no good."""
+
 SEVERITY = (10, 7, 8, 9, 5, 6, 3, 4, 2, 1, 0)
 """Exit codes from the gravest down, for passes over several items (contract, "Exit codes")."""
 

@@ -10,9 +10,7 @@ from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.domain.trade import STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
 from botbox_cli.errors import (
-    ConfigError,
-    ExchangeRejected,
-    ExchangeUnavailable,
+    EXCHANGE_FAILED,
     NotFound,
     OutcomeUnknown,
     StopMissing,
@@ -91,7 +89,7 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
             raise entry_in_doubt(book)
     try:
         price = _price(work, book.trade, snapshot)
-    except (NotFound, ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+    except (NotFound, *EXCHANGE_FAILED) as e:
         raise graver(work, e) from e
     if not book.ways_out:
         if _is_sold_by_hand(work, snapshot):
@@ -210,7 +208,7 @@ def _is_sold_by_hand(work: Work, snapshot: Snapshot) -> bool:
     """
     try:
         return adopt_outside_sales(work, snapshot.fills)
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
+    except EXCHANGE_FAILED:
         return False
 
 

@@ -132,16 +132,13 @@ def _results_today(books: Books, now: datetime) -> Iterator[Decimal]:
     One whose exit is booked has ended, though another process is still about to close it.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    ended = [(_exit_time(b.trade), b) for b in books_of(books, _closed_since(books, midnight))]
+    closed = books.trades([TradeStatus.CLOSED], ended_since=midnight)
+    ended = [(_exit_time(b.trade), b) for b in books_of(books, closed)]
     living = books_of(books, books.trades(LIVING_TRADES))
     ended += [(max(f.executed_at for f in b.fills), b) for b in living if _is_on_its_way_out(b)]
     for at, book in sorted(ended, key=lambda each: each[0], reverse=True):
         if at >= midnight:
             yield _result(book)
-
-
-def _closed_since(books: Books, at: datetime) -> list[Trade]:
-    return [t for t in books.trades([TradeStatus.CLOSED]) if t.exit_time is not None and t.exit_time >= at]
 
 
 def _is_on_its_way_out(book: TradeBook) -> bool:

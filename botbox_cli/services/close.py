@@ -8,11 +8,10 @@ from botbox_cli.domain.number import plain
 from botbox_cli.domain.order import OrderStatus, Role
 from botbox_cli.domain.trade import CLOSED_BY_HAND, TradeStatus
 from botbox_cli.errors import (
+    EXCHANGE_FAILED,
     BotboxError,
-    ConfigError,
     Conflict,
     ExchangeRejected,
-    ExchangeUnavailable,
     NotFound,
     OutcomeUnknown,
     StorageError,
@@ -87,7 +86,7 @@ def _sell(work: Work, reason: str) -> None:
     refuse_without_time(work)
     try:
         quotes = desk.exchange.quotes([work.read().trade.symbol])
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+    except EXCHANGE_FAILED as e:
         raise graver(work, e) from e
     before = work.read()
     if before.trade.status is not TradeStatus.OPEN or any(

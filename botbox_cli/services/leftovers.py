@@ -23,9 +23,8 @@ def give_up(work: Work) -> None:
     close_out(work, TOO_SMALL)
     book = work.read()
     if not wanted_stop_qty(book, instrument_of(desk, book.trade.symbol)):
-        with desk.store.write(
-            desk.account
-        ) as books:  # a short that has bought back all: no pass need look again
+        # A short that has bought back all: no pass need look again.
+        with desk.store.write(desk.account) as books:
             _set(books, _ids(books) - {work.trade_id})
 
 

@@ -16,7 +16,7 @@ from botbox_cli.domain.order import Role
 from botbox_cli.domain.pnl import pnl_of
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
-from botbox_cli.errors import ConfigError, Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
+from botbox_cli.errors import EXCHANGE_FAILED, Denied, ExchangeRejected, ExchangeUnavailable, OutcomeUnknown
 from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, books_of, close_books, read_trade
 from botbox_cli.services.desk import Desk
@@ -54,12 +54,13 @@ def note_interest(work: Work) -> None:
     Where the wallet can't be read, the interest is booked when it is paid.
     """
     desk, trade = work.desk, work.read().trade
-    with suppress(ExchangeUnavailable, ExchangeRejected, ConfigError):
+    with suppress(*EXCHANGE_FAILED):
         balance = desk.exchange.wallet().get(trade.base_coin, Balance(trade.base_coin, ZERO))
         work.renew()
         with desk.store.write(desk.account) as books:
             book = read_trade(books, trade.id)
-            _, interest = _share_of(books, book, balance, ZERO, desk.clock.now())
+            others = _shorts_beside(books, trade)
+            _, interest = _share_of(books, book, others, balance, ZERO, desk.clock.now())
             if interest > book.trade.interest:
                 books.update_trade(trade.id, interest=interest)
 
@@ -110,7 +111,7 @@ def _repay(work: Work, trade: Trade) -> str:
         if not has_paid:
             desk.clock.sleep(min(pause_s, work.budget.left_s()))
         with desk.store.read(desk.account) as books:
-            beside = [t.id for t in _shorts_beside(books, trade)]
+            beside = _ids(_shorts_beside(books, trade))
         balance = desk.exchange.wallet().get(coin, Balance(coin, ZERO))
         work.renew()
         with desk.store.write(desk.account) as books:
@@ -118,12 +119,12 @@ def _repay(work: Work, trade: Trade) -> str:
             if book.trade.status not in LIVING_TRADES:
                 # While this process was held up another has paid, and what is owed now is not this trade's.
                 return ""
-            if [t.id for t in _shorts_beside(books, trade)] != beside:
+            others = _shorts_beside(books, trade)
+            if _ids(others) != beside:
                 continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
             now = desk.clock.now()
-            owed, interest = _share_of(books, book, balance, payments.total, now)
-            most_interest = _most_interest(book, now)
-            is_entering = _is_entering(books_of(books, _shorts_beside(books, trade)))
+            owed, interest = _share_of(books, book, others, balance, payments.total, now)
+            most_interest, is_entering = _most_interest(book, now), _is_entering(others)
             is_shown = payments.show_in(owed, balance.owed, most_interest, is_entering=is_entering)
             # With its own coins only: what else is free was bought back by others, for their own loans.
             own_coins = _bought_back(book) - payments.total
@@ -146,12 +147,8 @@ def _repay(work: Work, trade: Trade) -> str:
                 failed = e
         elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
-            if owed > 0:
-                return f"{plain(owed)} {coin} are still owed, which were not bought back"
-            is_nothing_used = not (payments.total or beside) and balance.free >= own_coins > 0
-            return (
-                f"nothing was owed: {plain(own_coins)} {coin} are on the account" if is_nothing_used else ""
-            )
+            is_unused = not (payments.total or beside) and balance.free >= own_coins
+            return _left_in_words(coin, owed, own_coins if is_unused else ZERO)
     if failed is not None:
         raise failed
     raise OutcomeUnknown(
@@ -160,13 +157,22 @@ def _repay(work: Work, trade: Trade) -> str:
     )
 
 
-def _shorts_beside(books: Books, trade: Trade) -> list[Trade]:
+def _left_in_words(coin: str, owed: Decimal, unused: Decimal) -> str:
+    """Say what is still owed when a short ends, or that its coins paid for nothing; "" if neither is so."""
+    if owed > 0:
+        return f"{plain(owed)} {coin} are still owed, which were not bought back"
+    return f"nothing was owed: {plain(unused)} {coin} are on the account" if unused > 0 else ""
+
+
+def _shorts_beside(books: Books, trade: Trade) -> list[TradeBook]:
     """Return the other living shorts in the coin of a short."""
-    return [
-        t
-        for t in books.trades(LIVING_TRADES)
-        if t.base_coin == trade.base_coin and t.direction is Direction.SHORT and t.id != trade.id
-    ]
+    living = books.trades(LIVING_TRADES)
+    shorts = [t for t in living if t.base_coin == trade.base_coin and t.direction is Direction.SHORT]
+    return books_of(books, [t for t in shorts if t.id != trade.id])
+
+
+def _ids(shorts: Sequence[TradeBook]) -> list[int]:
+    return [short.trade.id for short in shorts]
 
 
 def _bought_back(book: TradeBook) -> Decimal:
@@ -175,11 +181,15 @@ def _bought_back(book: TradeBook) -> Decimal:
 
 
 def _share_of(
-    books: Books, book: TradeBook, balance: Balance, paid: Decimal, now: datetime
+    books: Books,
+    book: TradeBook,
+    other_books: Sequence[TradeBook],
+    balance: Balance,
+    paid: Decimal,
+    now: datetime,
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
-    other_books = books_of(books, _shorts_beside(books, trade))
     open_ones = [other for other in other_books if other.position.held > 0]
     holding = sum((_loan(other) for other in open_ones), ZERO)
     claimed = sum((other.trade.interest for other in open_ones), ZERO)

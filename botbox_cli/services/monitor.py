@@ -10,7 +10,7 @@ from decimal import Decimal
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order
 from botbox_cli.domain.trade import Trade
-from botbox_cli.errors import BotboxError, ConfigError, Conflict, ExchangeRejected, ExchangeUnavailable
+from botbox_cli.errors import EXCHANGE_FAILED, BotboxError, Conflict, ExchangeUnavailable
 from botbox_cli.services.attend import Attended, Snapshot, attend, leave_at_target
 from botbox_cli.services.book import TradeBook
 from botbox_cli.services.claims import Claims
@@ -107,7 +107,7 @@ def _look_after(desk: Desk, budget: Budget, claims: Claims) -> MonitorResult:
 
 def _bare(works: list[tuple[Trade, Work]], error: BotboxError) -> list[TradeError]:
     """Return the news of positions that have no stop: nobody could look, but the books know it of these."""
-    if not isinstance(error, (ExchangeUnavailable, ExchangeRejected, ConfigError)):
+    if not isinstance(error, EXCHANGE_FAILED):
         return []
     news = [(graver(work, error), trade.id) for trade, work in works]
     return [TradeError(each, trade_id) for each, trade_id in news if each is not error]
@@ -232,7 +232,7 @@ def _snapshot(
     fills: list[Fill] = []
     try:
         fills = _new_fills(desk, [*trades, *ended], result)
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+    except EXCHANGE_FAILED as e:
         result.errors.append(TradeError(e))  # Stops come first: what has sold is looked up by each order.
     left = {book.trade.symbol for book in leftovers(desk)}
     quotes = desk.exchange.quotes(sorted({t.symbol for t in trades} | left))

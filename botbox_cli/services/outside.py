@@ -13,7 +13,7 @@ from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import PART, Order, OrderStatus, OrderType, Role, Side, parse_order_link_id
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, SOLD_OUTSIDE, Trade
-from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable, Mismatch
+from botbox_cli.errors import EXCHANGE_FAILED, Mismatch
 from botbox_cli.ports import Books
 from botbox_cli.services.book import (
     TradeBook,
@@ -112,7 +112,7 @@ def has_all_coins(work: Work, qty: Decimal) -> bool:
         return False
     try:
         balance = desk.exchange.wallet().get(trade.base_coin)
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError):
+    except EXCHANGE_FAILED:
         return False
     with desk.store.read(desk.account) as books:
         held = _held_by_all(books, trade.base_coin)

@@ -8,7 +8,7 @@ from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import Trade
-from botbox_cli.errors import ConfigError, ExchangeRejected, ExchangeUnavailable
+from botbox_cli.errors import EXCHANGE_FAILED
 from botbox_cli.services.book import instrument_of
 from botbox_cli.services.lease import Work
 
@@ -21,7 +21,7 @@ def have_rules_changed(work: Work) -> bool:
     desk, trade = work.desk, work.read().trade
     try:
         found = desk.exchange.instruments(trade.symbol).get(trade.symbol)
-    except (ExchangeRejected, ExchangeUnavailable, ConfigError):
+    except EXCHANGE_FAILED:
         return False
     if found is None:
         return False

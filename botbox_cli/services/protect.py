@@ -14,6 +14,7 @@ from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.sizing import BUY_BACK_FACTOR
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import (
+    EXCHANGE_FAILED,
     BotboxError,
     ConfigError,
     Conflict,
@@ -103,7 +104,7 @@ def arm(work: Work) -> None:
                     raise coins_missing(work, left)
                 _refuse_too_small(work, largest)
                 return
-        except (ExchangeRejected, ExchangeUnavailable, ConfigError) as e:
+        except EXCHANGE_FAILED as e:
             last = e
             if isinstance(e, ExchangeRejected):
                 have_rules_changed(work)
@@ -174,7 +175,7 @@ def _what_is_left(work: Work) -> Decimal | None:
     instrument = instrument_of(work.desk, trade.symbol)
     try:
         left = coins_left(work)
-    except (ExchangeRejected, ExchangeUnavailable, ConfigError):
+    except EXCHANGE_FAILED:
         return None
     if trade.direction is Direction.SHORT or left >= wanted_stop_qty(book, instrument):
         return None

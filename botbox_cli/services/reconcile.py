@@ -24,10 +24,8 @@ from botbox_cli.domain.order import (
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import (
+    EXCHANGE_FAILED,
     BotboxError,
-    ConfigError,
-    ExchangeRejected,
-    ExchangeUnavailable,
     NotFound,
     OutcomeUnknown,
 )
@@ -102,7 +100,7 @@ def _compare_again(desk: Desk) -> Reconciliation:
     """Compare after mending. Raises OutcomeUnknown if nobody can say now: orders may have been placed."""
     try:
         return _compare(desk, _read(desk))
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+    except EXCHANGE_FAILED as e:
         raise OutcomeUnknown(
             f"what was mended can't be compared with the exchange now: {e.message}",
             "run `botbox monitor --once`, then `botbox reconcile` again",

@@ -19,10 +19,10 @@ from math import inf
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
 from botbox_cli.errors import (
+    EXCHANGE_FAILED,
     FILLED,
     NOT_FILLED,
     BotboxError,
-    ConfigError,
     ExchangeRejected,
     ExchangeUnavailable,
     OrderGone,
@@ -260,7 +260,7 @@ def _look_or_pending(work: Work, order: Order, *, is_brief: bool) -> Sight:
     """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt."""
     try:
         return look(work, order, is_brief=is_brief)
-    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:
+    except EXCHANGE_FAILED as e:
         return Sight(Seen.PENDING, error=e)
 
 

@@ -124,7 +124,7 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
     borrows: of so much there is neither a debt nor a coin. `moved` by coin is what the owner moved away.
     (Quote coin may be owed: to buy back what longs have spent the proceeds of is to borrow it.)
     """
-    owed = {coin: b.borrowed + b.interest for coin, b in engine._books.begin().ledger.balances.items()}
+    owed = {coin: b.owed for coin, b in engine._books.begin().ledger.balances.items()}
     engine._books.commit()
     lent: dict[str, Decimal] = defaultdict(Decimal)
     open_loans: dict[str, Decimal] = defaultdict(Decimal)

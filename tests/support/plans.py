@@ -95,6 +95,7 @@ def met() -> set[Key]:
         os.environ.update(
             BOTBOX_MARKET="replay", BOTBOX_SYMBOLS="BTCUSDT", BOTBOX_TIMEFRAMES="60,240",
             DATABASE_URL=f"sqlite:///{home}/botbox.sqlite", HOME=home, XDG_DATA_HOME=home,
+            BOTBOX_MAX_DAY_LOSS_PERCENT="50", BOTBOX_MAX_LOSS_STREAK="50", BOTBOX_MAX_OPEN_RISK_PERCENT="50",
         )  # fmt: skip
         levels: dict[str, str] = {}
         for line in SESSION.split("\n"):

@@ -24,6 +24,10 @@ class Balance:
         return self.wallet - self.locked
 
     @property
+    def owed(self) -> Decimal:
+        return self.borrowed + self.interest
+
+    @property
     def is_blank(self) -> bool:
         return not (self.wallet or self.borrowed or self.interest)
 
@@ -53,7 +57,7 @@ class Ledger:
     def owed(self, coin: str) -> Decimal:
         """Return what was borrowed of `coin`, and its interest."""
         balance = self.balances.get(coin)
-        return balance.borrowed + balance.interest if balance else ZERO
+        return balance.owed if balance else ZERO
 
     def borrow(self, coin: str, amount: Decimal) -> None:
         """Add borrowed coins to the wallet."""
@@ -64,7 +68,7 @@ class Ledger:
     def repay(self, coin: str, amount: Decimal) -> Decimal:
         """Pay back at most `amount` from the free wallet, interest first; return what was paid."""
         balance = self.of(coin)
-        paid = max(ZERO, min(amount, balance.free, balance.borrowed + balance.interest))
+        paid = max(ZERO, min(amount, balance.free, balance.owed))
         to_interest = min(paid, balance.interest)
         balance.interest -= to_interest
         balance.borrowed -= paid - to_interest

@@ -51,9 +51,8 @@ class Margin:
         worth = owed = ZERO
         for balance in self._account.ledger.balances.values():
             each = self.usdt_price(balance.coin, now_ms)
-            debt = balance.borrowed + balance.interest
-            worth += (balance.wallet - debt) * each
-            owed += debt * each
+            worth += (balance.wallet - balance.owed) * each
+            owed += balance.owed * each
         room = worth * (self._terms.spot_leverage - 1) - owed
         return max(ZERO, room / price)
 

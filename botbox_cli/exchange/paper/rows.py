@@ -107,7 +107,7 @@ def execution_row(execution: Execution, instrument: Instrument) -> dict[str, Any
 
 def coin_row(balance: Balance, usdt_price: Decimal) -> dict[str, Any]:
     """Return one coin of wallet-balance. `usdValue` values the coin in USDT."""
-    equity = balance.wallet - balance.borrowed - balance.interest
+    equity = balance.wallet - balance.owed
     return {
         "availableToBorrow": "",
         "bonus": "0",
@@ -120,7 +120,7 @@ def coin_row(balance: Balance, usdt_price: Decimal) -> dict[str, Any]:
         "unrealisedPnl": "0",
         "collateralSwitch": True,
         "spotHedgingQty": "0",
-        "borrowAmount": plain(balance.borrowed + balance.interest),
+        "borrowAmount": plain(balance.owed),
         "totalPositionIM": "0",
         "walletBalance": plain(balance.wallet),
         "cumRealisedPnl": "0",

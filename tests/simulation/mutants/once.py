@@ -189,9 +189,8 @@ PROVED_ABSENCE = (
         (
             Edit(
                 SETTLE,
-                "    except (ExchangeUnavailable, ExchangeRejected, ConfigError) as e:\n"
-                "        return Sight(Seen.PENDING, error=e)",
-                "    except (ExchangeUnavailable, ExchangeRejected, ConfigError):\n        return Sight(Seen.ABSENT)",
+                "    except EXCHANGE_FAILED as e:\n        return Sight(Seen.PENDING, error=e)",
+                "    except EXCHANGE_FAILED:\n        return Sight(Seen.ABSENT)",
             ),
         ),
         (f"{T_ENTRY}::test_entry_in_doubt_before_the_fence_is_unknown_not_failed",),

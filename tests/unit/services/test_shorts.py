@@ -19,6 +19,7 @@ from botbox_cli.exchange.paper.faults import FaultSchedule, FaultyExchange, Rule
 from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.exchange.paper.terms import Terms
 from botbox_cli.services.close import close
+from botbox_cli.services.desk import Desk
 from botbox_cli.services.execute import execute
 from botbox_cli.services.lease import Budget, working_on
 from botbox_cli.services.margin import share_of_debt
@@ -41,6 +42,14 @@ def world() -> Iterator[World]:
 
 def short(world: World) -> Setup:
     return world.add_setup(**LEVELS)
+
+
+def costly_short(world: World) -> tuple[Desk, int, Decimal]:
+    """Return a desk with an open short, its trade, and what its debt has cost in three hours."""
+    desk = world.new_desk("shorts", shorts=True)
+    trade_id = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(3 * 3600)
+    return desk, trade_id, world.desk.exchange.wallet()["BTC"].interest
 
 
 def debt(world: World) -> Decimal:
@@ -637,10 +646,7 @@ def test_interest_that_a_stop_did_not_buy_back_is_told_and_bought_back_later(cos
 
 def test_interest_that_is_shown_twice_is_paid_once(world: World) -> None:
     """An exchange may add interest to what is borrowed, and still say how much of it is interest."""
-    desk = world.new_desk("shorts", shorts=True)
-    trade_id = execute(desk, short(world).id).trade.trade.id
-    world.pass_time(3 * 3600)
-    cost = world.desk.exchange.wallet()["BTC"].interest
+    desk, trade_id, cost = costly_short(world)
 
     def twice(send: Callable[[], Any]) -> Any:
         answer = send()
@@ -691,10 +697,7 @@ def test_interest_that_comes_between_the_look_and_the_payment_is_booked() -> Non
 
 
 def test_interest_is_booked_where_the_exchange_repays_by_itself(world: World) -> None:
-    desk = world.new_desk("shorts", shorts=True)
-    trade_id = execute(desk, short(world).id).trade.trade.id
-    world.pass_time(3 * 3600)
-    cost = world.desk.exchange.wallet()["BTC"].interest
+    desk, trade_id, cost = costly_short(world)
     Faults(world).on("place_order", then(lambda: repay(world, debt(world))), link="exit")
 
     outcome = close(desk, trade_id)
