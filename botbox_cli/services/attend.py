@@ -168,12 +168,11 @@ def _settle_all(work: Work, before: TradeBook, snapshot: Snapshot) -> list[str]:
     """Settle each open order; return what the person should hear of it."""
     for order in before.open_orders:
         _settle(work, order, snapshot)
+    were_open = {o.order_link_id for o in before.open_orders}
     lost = [
         o
         for o in work.read().of_role(Role.STOP)
-        if o.status is OrderStatus.CANCELLED
-        and before.find(o.order_link_id).is_open
-        and o.reason != CANCEL_ASKED
+        if o.status is OrderStatus.CANCELLED and o.order_link_id in were_open and o.reason != CANCEL_ASKED
     ]
     return [f"stop {o.order_link_id} was cancelled outside botbox" for o in lost]
 

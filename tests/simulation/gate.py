@@ -196,10 +196,14 @@ BETWEEN_MS = 1000
 
 
 def is_sale_hidden(engine: PaperExchange, case: Case, lag: Lag, entries: Sequence[str]) -> bool:
-    """Tell whether our orders had executions that whoever sent these entries could not have been shown before."""
+    """Tell whether our orders had executions that whoever sent these entries could not have been shown before.
+
+    An entry that never reached the exchange was sent just now.
+    """
     account = engine._books.begin()
     engine._books.commit()
-    accepted_ms = min((account.by_link[e].created_ms for e in entries if e in account.by_link), default=0)
+    accepted = (account.by_link[e].created_ms for e in entries if e in account.by_link)
+    accepted_ms = min(accepted, default=to_ms(engine.clock.now()))
     for fill in case.truth.fills:
         if fill.link not in account.by_link:
             continue

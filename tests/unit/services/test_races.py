@@ -151,6 +151,25 @@ def test_another_close_at_any_step_does_no_harm(scene: str) -> None:
             assert truth(world).wallet["BTC"] >= 1
 
 
+def test_pass_frozen_while_another_arms_a_stop_and_takes_it_back_ends_as_others_do() -> None:
+    scene = "monitor without its stop"
+    prepare, command = SCENES[scene]
+    for number, step in enumerate(steps_of(scene)):
+        with rich_world() as world:
+            prepare(world)
+            other = world.new_desk("other")
+
+            def meanwhile(other: Desk = other) -> None:
+                monitor(other)
+                run(Process(other, world.session, "closer"), lambda desk: close(desk, 1))
+
+            freeze = frozen(world.clock, 40, meanwhile)
+            process = Process(world.desk, world.session, "sleeper", nth_step(number, freeze))
+            run(process, command)
+
+            assert settle(world) == [], f"frozen at step {number}, {step}"
+
+
 def nth_step(number: int, do: Callable[[], None]) -> Callable[[str], None]:
     """Do something at the step of this number, counted from 0."""
     left = [number]
