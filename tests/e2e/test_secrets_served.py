@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -35,11 +35,11 @@ from tests.e2e.test_secrets import (
 from tests.support.forkserver import Forkserver, Running
 from tests.support.receiver import Receiver, a_receiver
 from tests.support.stage import HttpHost, HttpStage, quick_folder
+from tests.support.waiting import until
 
 __all__ = ["forkserver", "host"]
 
 CHANNEL = "MARKchannelDD0004"
-PATIENCE_S = 90.0
 ECHOES = {
     "/v5/order/realtime": refused(10003),
     "/v5/market/tickers": said(502),
@@ -107,13 +107,6 @@ def found_in(stage: HttpStage, token: str, texts: dict[str, bytes]) -> list[str]
         for mark in marks
         if mark.encode() in data or mark in name
     ]
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < ends_at
-        time.sleep(0.05)
 
 
 def ended(running: Running) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,9 @@ from tests.races.conftest import MakeStage
 from tests.races.test_races import settled
 from tests.support.forkserver import Running
 from tests.support.stage import HttpStage
+from tests.support.waiting import until
 
 WATCH = ("watch", "--json", "--interval", "5")
-PATIENCE_S = 50.0
 
 
 def streaming(stage: HttpStage) -> None:
@@ -33,13 +32,6 @@ def told(watch: Running) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def until(is_so: Callable[[], bool], *watches: Running) -> None:
-    ends_at = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < ends_at, [told(w) for w in watches]
-        time.sleep(0.05)
-
-
 def has_told(watch: Running, event: str, **facts: Any) -> Callable[[], bool]:
     wanted = {"event": event, **facts}.items()
     return lambda: any(wanted <= document.items() for document in told(watch))
@@ -50,17 +42,17 @@ def test_one_watch_acts_and_the_other_takes_over_when_it_is_killed(make_stage: M
     trade(stage, "target")
     streaming(stage)
     first = stage.start(*WATCH)
-    until(has_told(first, "leading"), first)
+    until(has_told(first, "leading"), lambda: told(first))
     second = stage.start(*WATCH)
-    until(has_told(second, "standby", pid=first.pid), second)
+    until(has_told(second, "standby", pid=first.pid), lambda: told(second))
 
     first.kill()
-    until(has_told(second, "leading", after_pid=first.pid), second)
-    until(has_told(second, "stream", channel="public", is_up=True), second)
-    until(has_told(second, "monitored", checked=1), second)
+    until(has_told(second, "leading", after_pid=first.pid), lambda: told(second))
+    until(has_told(second, "stream", channel="public", is_up=True), lambda: told(second))
+    until(has_told(second, "monitored", checked=1), lambda: told(second))
     cron = stage.start(*MONITOR)
     stage.set_price("BTCUSDT", stage.levels("target", "BTCUSDT")["tp1"])
-    until(lambda: stage.case().trades[0].status == "CLOSED", second)
+    until(lambda: stage.case().trades[0].status == "CLOSED", lambda: told(second))
 
     assert first.wait().code == -9
     assert cron.wait().code == 0
@@ -75,12 +67,12 @@ def test_watch_that_is_interrupted_gives_its_lead_back(make_stage: MakeStage) ->
     stage = make_stage(wall=True)
     streaming(stage)
     first = stage.start(*WATCH)
-    until(has_told(first, "leading"), first)
+    until(has_told(first, "leading"), lambda: told(first))
 
     os.kill(first.pid, signal.SIGINT)
     ended = first.wait()
     second = stage.start(*WATCH)
-    until(has_told(second, "leading", after_pid=None), second)
+    until(has_told(second, "leading", after_pid=None), lambda: told(second))
 
     assert ended.code == 130
     assert json.loads(ended.out.splitlines()[-1])["error"]["code"] == "interrupted"

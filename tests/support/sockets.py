@@ -103,7 +103,7 @@ class Client:
     def subscribe(self, *topics: str) -> dict[str, Any]:
         return self.ask({"op": "subscribe", "req_id": "7", "args": list(topics)})
 
-    def auth(self, host: Sandbox, expires_in_s: float = 5, secret: str = "") -> dict[str, Any]:
+    def auth(self, host: Sandbox, expires_in_s: float = PATIENCE_S, secret: str = "") -> dict[str, Any]:
         who = host.exchange.identity
         expires = int((time.time() + expires_in_s) * 1000)
         signed = hmac.new(
@@ -148,17 +148,24 @@ class Heard:
         self.news: list[News] = []
 
     def until(self, is_it: Callable[[News], bool]) -> News:
-        """Return the first news of that kind among those that were not looked at yet."""
+        """Return the first news of that kind among those that were not looked at yet.
+
+        What came before it counts as looked at. Each socket keeps its own order, so wait for what one of them tells
+        before setting off what the other one will.
+        """
+        return self.told_until(is_it)[-1]
+
+    def told_until(self, is_it: Callable[[News], bool]) -> list[News]:
+        """Return all that was not looked at yet, up to the first news of that kind."""
         deadline = time.monotonic() + PATIENCE_S
-        looked_at = self.news
+        seen = 0
         while time.monotonic() < deadline:
-            fresh = self.stream.news(0.5)
-            self.news = []
-            for index, each in enumerate(looked_at + fresh):
+            self.news += self.stream.news(0.5)
+            for count, each in enumerate(self.news[seen:], seen + 1):
                 if is_it(each):
-                    self.news = (looked_at + fresh)[index + 1 :]
-                    return each
-            looked_at = []
+                    told, self.news = self.news[:count], self.news[count:]
+                    return told
+            seen = len(self.news)
         raise AssertionError("the stream did not tell it")
 
     def state(self, channel: str, *, is_up: bool) -> StreamState:
@@ -169,15 +176,15 @@ class Heard:
         assert isinstance(found, StreamState)
         return found
 
-    def bid(self, wanted: str, symbol: str = "BTCUSDT") -> None:
-        """Wait until a symbol's bid is this one."""
-        self.until(
+    def bid(self, wanted: str, symbol: str = "BTCUSDT") -> list[News]:
+        """Wait until a symbol's bid is this one; return what was told till then."""
+        return self.told_until(
             lambda each: getattr(each, "symbol", "") == symbol and str(getattr(each, "bid", "")) == wanted
         )
 
-    def order(self, link: str) -> None:
-        """Wait for news of an order."""
-        self.until(lambda each: isinstance(each, OrderNews) and each.order_link_id == link)
+    def order(self, link: str) -> list[News]:
+        """Wait for news of an order; return what was told till then."""
+        return self.told_until(lambda each: isinstance(each, OrderNews) and each.order_link_id == link)
 
 
 @contextmanager

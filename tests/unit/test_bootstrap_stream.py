@@ -13,6 +13,7 @@ from botbox_cli.exchange.paper.store import FileBooks
 from botbox_cli.exchange.stream import SocketStream
 from tests.support.paper import PaperDesk
 from tests.support.sockets import Heard, SocketHost
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_paper_account_hears_public_prices_and_its_own_file(
         books.close()
         listener.order("bb-1")
 
-    assert host.sockets.control({})["clients"] == []
+    until(lambda: host.sockets.control({})["clients"] == [])
 
 
 def test_a_replay_has_no_sockets_but_those_it_is_given(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count, islice
 from typing import Any
@@ -20,6 +19,7 @@ from botbox_cli.services.web_login import another_token
 from botbox_cli.web import connection
 from botbox_cli.web.routes import events
 from tests.support.cli import botbox
+from tests.support.waiting import until
 from tests.support.web import Served, Visitor, a_server
 from tests.web.conftest import FOUND
 from tests.web.test_security import NOW
@@ -194,10 +194,3 @@ def test_listener_that_reads_no_more_is_given_up(served: Served, monkeypatch: py
         assert not _listens(script)
 
         until(lambda: _listens(script))
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

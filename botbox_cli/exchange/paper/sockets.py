@@ -81,10 +81,8 @@ class Sockets:
         if self.faults.refuses_connections(time.monotonic()):
             return
         client = Client(channel, Connection(handler.connection, handler.rfile))
-        if not client.wire.accept(handler.path, handler.headers.items()):
-            return
-        with self._lock:
-            if self._closing:
+        with self._lock:  # Whoever has been let in is among the clients: a fault is for all of them.
+            if self._closing or not client.wire.accept(handler.path, handler.headers.items()):
                 return
             self._clients.append(client)
             self._start()
@@ -224,7 +222,9 @@ class Sockets:
 
     def _push_prices(self) -> None:
         with self._lock:
-            followed = {name for each in self._clients if each.channel == "public" for name in each.topics}
+            followed = sorted(
+                {name for each in self._clients if each.channel == "public" for name in each.topics}
+            )
             topics = [self._topics[name] for name in followed]
             is_fresh = any(each.fresh for each in self._clients)
         now_s = time.monotonic()

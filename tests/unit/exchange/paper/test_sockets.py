@@ -188,7 +188,8 @@ def test_tickers_and_trades_have_their_captured_shapes(host: SocketHost, public:
 
 def test_what_is_not_followed_any_more_is_not_pushed(host: SocketHost, public: Client) -> None:
     public.subscribe("tickers.BTCUSDT", "tickers.ETHUSDT")
-    public.frame("tickers.ETHUSDT")
+    for topic in ("tickers.BTCUSDT", "tickers.ETHUSDT"):
+        public.frame(topic)
     public.ask({"op": "unsubscribe", "args": ["tickers.BTCUSDT"]})
 
     host.move("100100")
