@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botbox_cli.domain.account import Balance, KeyInfo
@@ -487,13 +488,17 @@ def _number(value: Any, what: str) -> Decimal:
     if type(value) is not str and type(value) is not int:
         raise WireError(f"{what} is {value!r}")
     try:
-        number = decimal_of(value)
+        return _spelled(value)
     except ValueError as e:
         raise WireError(f"{what} is {value!r}") from e
-    if (
-        not -_DIGITS_MAX <= number.adjusted() <= _DIGITS_MAX
-    ):  # Spelled out, such a number would fill the memory.
-        raise WireError(f"{what} is {value!r}")
+
+
+@lru_cache(4096)
+def _spelled(value: str | int) -> Decimal:
+    """Return the number of a field. Most texts come again and again: zeros, steps, an order's sizes."""
+    number = decimal_of(value)
+    if not -_DIGITS_MAX <= number.adjusted() <= _DIGITS_MAX:
+        raise ValueError("spelled out, such a number would fill the memory")
     return number
 
 

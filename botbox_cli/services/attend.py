@@ -193,7 +193,7 @@ def _settle(work: Work, order: Order, snapshot: Snapshot) -> None:
         return
     limit_s = min(IN_DOUBT_LIMIT_S, work.budget.left_s())
     sight = follow(work, order.order_link_id, until=Seen.DONE, limit_s=limit_s)
-    order = work.read().find(order.order_link_id)
+    order = work.order(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, f"never reached the exchange ({order.reason or 'no answer'})")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
@@ -278,7 +278,7 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
         if is_there:
             # It should have fired: the list of the pass may be older than the price, so the order is asked for.
             settle_stop(work, stop)
-            if not work.read().find(stop.order_link_id).is_open:
+            if not work.order(stop.order_link_id).is_open:
                 return _keep_on(work, price, snapshot, act=act)
             if not _is_passed_over(work, stop):
                 return []

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from botbox_cli.errors import Conflict, StorageError
+from botbox_cli.domain.order import Order
+from botbox_cli.errors import Conflict, NotFound, StorageError
 from botbox_cli.ports import Books, Clock, LogEntry
 from botbox_cli.services.book import TradeBook, read_trade
 from botbox_cli.services.desk import Desk
@@ -104,6 +105,14 @@ class Work:
     def read(self) -> TradeBook:
         with self.desk.store.read(self.desk.account) as books:
             return read_trade(books, self.trade_id)
+
+    def order(self, order_link_id: str) -> Order:
+        """Return one of the trade's orders, as it is in the books now. Raises NotFound."""
+        with self.desk.store.read(self.desk.account) as books:
+            order = books.order_by_link_id(order_link_id)
+        if order is None:
+            raise NotFound(f"no order {order_link_id} in the books")
+        return order
 
     def log(self, books: Books, event: str, detail: str, **data: Any) -> None:
         """Write one line of the trade's history, with facts as JSON has them."""

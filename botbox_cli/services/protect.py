@@ -318,7 +318,7 @@ def _clear(work: Work, order: Order) -> bool:
     )
     if sight.seen is Seen.DONE:
         return was_alive
-    order = work.read().find(order.order_link_id)
+    order = work.order(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
@@ -350,7 +350,7 @@ def settle_stop(work: Work, order: Order) -> None:
     sight = follow(
         work, order.order_link_id, until=Seen.LIVE, limit_s=min(STOP_LIMIT_S, work.budget.left_s())
     )
-    order = work.read().find(order.order_link_id)
+    order = work.order(order.order_link_id)
     if sight.seen is Seen.ABSENT:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):

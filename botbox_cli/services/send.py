@@ -206,7 +206,7 @@ def deliver(
                 mark_absent(work, order, e.message)
                 raise
             clock.sleep(pause)
-            order = work.read().find(link)
+            order = work.order(link)
             continue
         except ConfigError as e:
             mark_absent(work, order, e.message)
@@ -215,7 +215,7 @@ def deliver(
         sight = follow(work, link, until=until, limit_s=left_s, live_limit_s=live_limit_s)
         if sight.seen is not Seen.ABSENT:
             return sight
-        order = work.read().find(link)
+        order = work.order(link)
         is_late = _spent(clock.now(), started) >= min(limit_s, RESEND_WITHIN_S)
         if not may_repeat or is_late or order.reason == ID_TAKEN:
             break

@@ -242,7 +242,7 @@ def follow(
     pause = POLL_FIRST_S
     is_live = False
     while True:
-        order = work.read().find(order_link_id)
+        order = work.order(order_link_id)
         if not order.is_open:
             return Sight(Seen.DONE)
         is_brief = pause < BRIEF_S and _time_left(ends_at, clock.now()) > 0
@@ -257,11 +257,14 @@ def follow(
 
 
 def _look_or_pending(work: Work, order: Order, *, is_brief: bool) -> Sight:
-    """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt."""
+    """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt.
+
+    The error is kept without its frames, of which some would hold it in turn.
+    """
     try:
         return look(work, order, is_brief=is_brief)
     except EXCHANGE_FAILED as e:
-        return Sight(Seen.PENDING, error=e)
+        return Sight(Seen.PENDING, error=e.with_traceback(None))
 
 
 def cancel_rest(work: Work, order: Order) -> Sight:

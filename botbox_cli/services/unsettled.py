@@ -57,5 +57,5 @@ def settle_earlier(desk: Desk, budget: Budget) -> dict[int, BotboxError]:
             with working_on(desk, book.trade.id, budget) as work:
                 attend(work, Snapshot(), act=False)
         except BotboxError as e:
-            errors[book.trade.id] = e
+            errors[book.trade.id] = e.with_traceback(None)  # Its frames hold this dict.
     return errors

@@ -55,7 +55,7 @@ class Case:
 def glance(engine: PaperExchange, store: Store, account: Account, trade_id: int | None) -> Case:
     """Read both sides of one trade only: many times a day."""
     links = f"bb-{store.installation}-{trade_id}-"
-    truth = truth_of_links(engine, lambda link: link.startswith(links))
+    truth = truth_of_links(engine, links)
     if trade_id is None:
         return Case(truth, store.installation, (), {}, {}, {}, {})
     with store.read(account) as books:

@@ -44,7 +44,7 @@ from tests.simulation.owner import Owner
 from tests.simulation.stage import SimMarket, TaskClock, exchange_of
 from tests.simulation.storm import Storm
 from tests.simulation.truth import truth_of
-from tests.simulation.typist import Typist
+from tests.simulation.typist import Typist, let_go
 from tests.simulation.weather import START_PRICES, Weather, weather_of
 from tests.support.memory_store import MemoryStore
 from tests.support.process import Killed, Process
@@ -220,12 +220,14 @@ class Day:
         self.result.counts["command"] += 1
         try:
             told = act(process.desk)
-        except Killed:
+        except Killed as e:
+            let_go(e)
             self._dead.add(token)
             self.result.counts["kill"] += 1
             self._say(f"{token} is killed")
             return
         except BotboxError as e:
+            let_go(e)
             told = Told("refused", e.exit_code)
             self.result.counts[f"refused {e.code}"] += 1
         except Exception:  # noqa: BLE001  # A traceback is a finding like any other.

@@ -232,9 +232,15 @@ class Typist:
 
 
 def _code(error: BotboxError | None) -> int:
-    """Return the exit code of what a command returned; its frames, which hold the whole day, are let go."""
-    cause: BaseException | None = error
-    while cause is not None:
-        cause.__traceback__ = None
-        cause = cause.__context__
-    return 0 if error is None else error.exit_code
+    """Return the exit code of what a command returned."""
+    if error is None:
+        return 0
+    let_go(error)
+    return error.exit_code
+
+
+def let_go(error: BaseException | None) -> None:
+    """Let go of the frames of an error: they hold the whole day, and it them, which only the collector undoes."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__

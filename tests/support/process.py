@@ -43,7 +43,7 @@ class Process:
 
     @property
     def is_dead(self) -> bool:
-        return self._life.is_dead
+        return self._life.death is not None
 
     def run(self, act: Callable[[Desk], Any]) -> Any:
         """Run a command; None if the process was killed in it."""
@@ -79,26 +79,25 @@ def at(wanted: str, do: Callable[[], None], *, nth: int = 1) -> Stepped:
 
 
 class _Life:
-    """The steps of a process so far, and whether one of them was its last."""
+    """The steps of a process so far, and its death, which meets whatever it still tries to do."""
 
     def __init__(self, on_step: Stepped) -> None:
         self.steps: list[str] = []
-        self.is_dead = False
+        self.death: Killed | None = None
         self._on_step = on_step
 
     def step(self, name: str) -> None:
-        if self.is_dead:
-            raise Killed
+        self.refuse_if_dead()
         self.steps.append(name)
         try:
             self._on_step(name)
-        except Killed:
-            self.is_dead = True
+        except Killed as e:
+            self.death = e
             raise
 
     def refuse_if_dead(self) -> None:
-        if self.is_dead:
-            raise Killed
+        if self.death is not None:
+            raise self.death
 
 
 class _SteppedSession:
@@ -168,10 +167,9 @@ class _SteppedWrite:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._life.is_dead:
-            error = Killed()
-            self._transaction.__exit__(Killed, error, None)
-            raise error
+        if kind is None and self._life.death is not None:
+            self._transaction.__exit__(Killed, self._life.death, None)
+            raise self._life.death
         self._transaction.__exit__(kind, error, trace)
         if kind is None:
             self._life.step("commit")

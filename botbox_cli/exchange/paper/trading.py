@@ -160,13 +160,14 @@ class Trading:
 
     def _walk(self, after_ms: int, now_ms: int) -> None:
         """Let prices, delays and delistings happen to the open orders, in the order of their moments."""
-        symbols = {order.symbol for order in self.account.open.values()}
-        delisted = {symbol for symbol in symbols if self._instrument(symbol) is None}
-        for symbol in sorted(delisted):
+        moves = {}
+        for symbol in sorted({order.symbol for order in self.account.open.values()}):
+            if self._instrument(symbol) is not None:
+                moves[symbol] = list(self._market.path(symbol, after_ms, now_ms))
+                continue
             for order in [each for each in self.account.open.values() if each.symbol == symbol]:
                 order.cancel_type = "CancelByAdmin"
                 self._withdraw(order, "EC_InvalidSymbolStatus", now_ms)
-        moves = {symbol: list(self._market.path(symbol, after_ms, now_ms)) for symbol in symbols - delisted}
         events = []
         for order in self.account.open.values():
             way = moves[order.symbol]

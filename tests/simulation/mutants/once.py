@@ -189,7 +189,7 @@ PROVED_ABSENCE = (
         (
             Edit(
                 SETTLE,
-                "    except EXCHANGE_FAILED as e:\n        return Sight(Seen.PENDING, error=e)",
+                "    except EXCHANGE_FAILED as e:\n        return Sight(Seen.PENDING, error=e.with_traceback(None))",
                 "    except EXCHANGE_FAILED:\n        return Sight(Seen.ABSENT)",
             ),
         ),
