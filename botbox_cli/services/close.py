@@ -11,14 +11,16 @@ from botbox_cli.errors import (
     EXCHANGE_FAILED,
     BotboxError,
     Conflict,
+    Denied,
     ExchangeRejected,
+    ExchangeUnavailable,
     NotFound,
     OutcomeUnknown,
     StorageError,
 )
 from botbox_cli.ports import LogEntry
 from botbox_cli.services.attend import Snapshot, attend, entry_in_doubt
-from botbox_cli.services.book import read_trade
+from botbox_cli.services.book import TradeBook, read_trade
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
 from botbox_cli.services.leave import leave, refuse_without_time
@@ -68,17 +70,29 @@ def close(desk: Desk, trade_id: int, *, reason: str = "", budget: Budget | None 
 
 
 def _close(work: Work, reason: str) -> None:
-    _sell(work, reason)
+    before = {o.order_link_id for o in work.read().orders}
+    try:
+        _sell(work, reason)
+    except ExchangeUnavailable as e:
+        # What an earlier process had decided to sell may have been sold just now, before nothing more could be.
+        book = work.read()
+        if any(o.role is Role.EXIT and o.order_link_id not in before and book.filled(o) for o in book.orders):
+            raise graver(work, _in_part(book, Denied)) from e
+        raise
     book = work.read()
     if book.trade.status is TradeStatus.CLOSING and any(o.role is Role.ENTRY for o in book.open_orders):
         raise entry_in_doubt(book)  # All that is known of is sold, but the entry is not seen to have ended.
     if book.trade.status is TradeStatus.OPEN:
-        trade, left = book.trade, plain(book.position.held)
-        raise ExchangeRejected(
-            f"trade {trade.id} was closed only in part: {left} {trade.base_coin} are left, and have their stop",
-            f"`botbox close {trade.id}` tries again",
-            code="closed_in_part",
-        )
+        raise _in_part(book, ExchangeRejected)
+
+
+def _in_part(book: TradeBook, kind: type[BotboxError]) -> BotboxError:
+    trade, left = book.trade, plain(book.position.held)
+    return kind(
+        f"trade {trade.id} was closed only in part: {left} {trade.base_coin} are left, and have their stop",
+        f"`botbox close {trade.id}` tries again",
+        code="closed_in_part",
+    )
 
 
 def _sell(work: Work, reason: str) -> None:

@@ -194,19 +194,21 @@ def _share_of(
     holding = sum((_loan(other) for other in open_ones), ZERO)
     claimed = sum((other.trade.interest for other in open_ones), ZERO)
     if _is_entering(other_books):
-        # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest,
-        # are certain to be this trade's.
-        owed = max(ZERO, min(own + balance.interest, balance.owed - holding))
-        return owed, min(owed, balance.interest)
+        # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest
+        # or the books know as such, are certain to be this trade's.
+        known = max(balance.interest, trade.interest)
+        owed = max(ZERO, min(book.position.entered + known - paid, balance.owed - holding))
+        return owed, min(owed, known)
     bought_back = [(_loan(other), other.trade.interest) for other in other_books if other.position.held <= 0]
     return share_of_debt(
         balance,
         own,
         holding,
-        [*bought_back, (_too_small_to_buy_back(books, trade.symbol), ZERO)],
+        bought_back,
         is_loan_whole=trade.exit_time is None and not _is_lent_out([book, *other_books]),
         most_interest=_most_interest(book, now),
         claimed=claimed,
+        written_off=_too_small_to_buy_back(books, trade.symbol),
     )
 
 
@@ -262,6 +264,7 @@ def share_of_debt(
     is_loan_whole: bool,
     most_interest: Decimal,
     claimed: Decimal = ZERO,
+    written_off: Decimal = ZERO,
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest), out of all that is owed.
 
@@ -271,19 +274,22 @@ def share_of_debt(
     never near a loan. Interest is what the exchange calls so, and what it has added to the debt if `is_loan_whole`:
     where a part of a loan is paid already, or an entry sold coins instead of borrowing, what is left is no interest but
     a loan; so is what is more than the `most_interest` that there can be. Where both are the same it is shown twice.
-    What the other open shorts have `claimed` of it is theirs to pay.
+    What the other open shorts have `claimed` of it is theirs to pay. What has been `written_off` of ended ones stays
+    owed, or a part of it: where an entry has sold coins instead of borrowing, one of them may have paid for another.
     """
     left = balance.debt - holding
-    loans = (own, *(loan for loan, _ in bought_back))
+    loans = (own, *(loan for loan, _ in bought_back), written_off)
     choices = (c for size in range(len(loans) + 1) for c in combinations(range(len(loans)), size))
     still_open = min(choices, key=lambda choice: abs(left - sum(loans[i] for i in choice)))
     rest = left - sum((loans[i] for i in still_open if i), ZERO)
+    if not still_open and rest <= written_off:
+        rest = ZERO
     added = max(ZERO, rest - (own if 0 in still_open else ZERO))
     if not is_loan_whole or added > most_interest:
         rest, added = max(ZERO, rest), ZERO
     apart = ZERO if added == balance.interest else balance.interest
     interest = added + apart
-    claimed += sum((bought_back[i - 1][1] for i in still_open if i), ZERO)
+    claimed += sum((bought_back[i - 1][1] for i in still_open if 0 < i <= len(bought_back)), ZERO)
     theirs = min(claimed, interest)
     return max(ZERO, rest + apart - theirs), interest - theirs
 

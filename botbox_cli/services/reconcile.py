@@ -131,7 +131,7 @@ def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
         *_unbooked_fills(desk, sides),
         *_order_differences(sides),
         *_stop_differences(desk, sides),
-        *_position_differences(sides),
+        *_position_differences(desk, sides),
         *_debt_differences(sides),
     ]
     agreeing = len(sides.living) + len(sides.alive.keys() & sides.known_links.keys())
@@ -248,13 +248,18 @@ def _remedy_of_stop(stop: Order, report: OrderReport, trade: Trade, largest: Dec
     return f"{ours}; `botbox trade {trade.id} --adopt-stop` takes theirs"
 
 
-def _position_differences(sides: _Sides) -> Iterator[Difference]:
-    """Yield coins of which the account has less than the trades hold, and orders that filled more than is booked."""
+def _position_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
+    """Yield coins of which the account has less than the trades hold, and orders that filled more than is booked.
+
+    Of coins, less than an order can sell is no difference: sales by hand are not booked closer than that either.
+    """
     held: dict[str, Decimal] = {}
+    lots: dict[str, Decimal] = {}
     for book in sides.living:
         if book.trade.direction is Direction.LONG:
             coin = book.trade.base_coin
             held[coin] = held.get(coin, ZERO) + book.position.held
+            lots[coin] = instrument_of(desk, book.trade.symbol).lot_size
         for order in book.open_orders:
             report = sides.alive.get(order.order_link_id)
             if report is not None and report.filled_qty > book.filled(order):
@@ -265,7 +270,7 @@ def _position_differences(sides: _Sides) -> Iterator[Difference]:
                 )
     for coin, amount in held.items():
         total = sides.balances.get(coin, ZERO)
-        if total < amount:
+        if amount - total >= lots[coin]:
             trade_id = next(b.trade.id for b in sides.living if b.trade.base_coin == coin)
             remedy = (
                 "`botbox monitor --once` books sales made by hand and protects what is left; coins that moved away "

@@ -142,7 +142,7 @@ def judge_debts(engine: PaperExchange, case: Case, moved: Mapping[str, Decimal])
             left_interest[trade.base_coin] += max(ZERO, min(left, trade.interest))
     for coin, amount in owed.items():
         most = open_loans[coin] * MOST_INTEREST + (MOST_ROUNDING if open_loans[coin] else 0)
-        most += left_interest[coin]
+        most += left_interest[coin] + (MOST_ROUNDING if left_interest[coin] else 0)
         lent_out = max(ZERO, _coins_of(case, coin) - moved.get(coin, ZERO) - case.truth.wallet[coin])
         if coin != "USDT" and not open_loans[coin] - lent_out <= amount <= most:
             yield f"{amount} {coin} are owed, the open shorts borrowed {open_loans[coin]}"

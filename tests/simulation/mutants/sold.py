@@ -184,8 +184,8 @@ SOLD_ONCE = (
         (
             Edit(
                 MARGIN,
-                "        [*bought_back, (_too_small_to_buy_back",
-                "        [*bought_back[:0], (_too_small_to_buy_back",
+                "        bought_back,\n        is_loan_whole",
+                "        bought_back[:0],\n        is_loan_whole",
             ),
         ),
         (f"{T_SHORTS}::test_short_is_not_charged_for_one_that_died_between_buying_back_and_repaying",),

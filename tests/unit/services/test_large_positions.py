@@ -250,6 +250,16 @@ def test_stop_for_what_is_left_of_the_coins_is_right(world: World) -> None:
     assert [d.kind for d in differences] == ["position_smaller"]
 
 
+def test_coins_that_no_order_could_sell_are_no_difference(world: World) -> None:
+    open_trade(world)
+    wallet = world.engine._books.begin().ledger.of("BTC")
+    too_little = wallet.wallet % Decimal("0.000001")
+    wallet.wallet -= too_little
+
+    assert too_little > 0
+    assert reconcile(world.desk).differences == ()
+
+
 def test_stop_for_what_is_left_beside_another_trades_coins_is_right(world: World) -> None:
     open_trade(world)
     open_trade(world)

@@ -20,6 +20,7 @@ from botbox_cli.exchange.paper.protocol import Request
 from botbox_cli.exchange.paper.state import Lag
 from botbox_cli.exchange.paper.trading import Terms
 from botbox_cli.services.book import read_trade
+from botbox_cli.services.close import close
 from botbox_cli.services.desk import Policy
 from botbox_cli.services.lease import Budget, Work
 from botbox_cli.services.monitor import monitor
@@ -416,6 +417,25 @@ def test_tp1_killed_at_any_step_is_taken_up_without_loss(price: str) -> None:
             world.set_price("BTCUSDT", price)
 
             assert settle(world) == [], f"killed at step {step}, {process.steps[-1]}"
+
+
+def test_close_that_sold_what_was_decided_earlier_and_then_had_no_time_says_so() -> None:
+    """Nothing of its own was placed, but something was sold."""
+    with a_world(policy=half()) as world:
+        faults = Faults(world)
+        open_trade(world)
+        world.set_price("BTCUSDT", "62000")
+        Process(world.desk, world.session, "doomed", at("told cancel_order", die)).run(monitor)
+        world.pass_time(60)
+        faults.on("place_order", then(lambda: world.pass_time(25)), link="stop2")
+
+        outcome = close(world.new_desk("closing", tp1_fraction=Decimal("0.5")), 1)
+
+        assert outcome.error is not None
+        assert (outcome.error.exit_code, outcome.error.code) == (4, "closed_in_part")
+        assert outcome.trade.trade.tp1_done
+        assert live_stops(world)
+        assert settle(world, faults) == []
 
 
 # -- dust and sales by hand

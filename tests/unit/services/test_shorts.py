@@ -487,6 +487,48 @@ def test_more_than_a_loan_can_have_cost_is_no_interest() -> None:
     assert (owed, interest) == (Decimal("0.09749"), 0)
 
 
+def test_what_ended_shorts_still_owe_is_no_debt_of_one_that_has_paid() -> None:
+    """Another short had paid a part of it, so that it is no loan any more that anybody had."""
+    balance = Balance("BTC", Decimal(0), debt=Decimal("0.000002948"))
+
+    owed, interest = share_of_debt(
+        balance,
+        Decimal("0.000621"),
+        Decimal(0),
+        [],
+        is_loan_whole=True,
+        most_interest=Decimal("0.0000004968"),
+        written_off=Decimal("0.000006"),
+    )
+
+    assert (owed, interest) == (0, 0)
+
+
+def test_interest_that_is_known_is_paid_beside_an_entry_in_doubt(world: World) -> None:
+    """The payment of another short has made a part of the loan of it, which the exchange tells apart no more."""
+    desk = world.new_desk("shorts", shorts=True)
+    first = execute(desk, short(world).id).trade.trade.id
+    second = execute(desk, short(world).id).trade.trade.id
+    world.pass_time(2 * 3600)
+    faults = Faults(world)
+    faults.on("cancel_order", http(502), times=99)
+    assert not close(desk, first).success  # That has noted what its debt has cost.
+    faults.clear()
+    assert close(desk, second).success
+    loan = one_trade(world.store, world.account, first)[0].position.entered
+    cost = debt(world) - loan
+    faults.on("place_order", broken("timeout"), link="entry", times=99)
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert outcome.success
+    assert outcome.trade.trade.interest == cost > 0
+    assert debt(world) == 0
+
+
 def answered(status: str) -> Action:
     """The repayment is answered with this status, and is not done."""
     return lambda send: {"retCode": 0, "retMsg": "success", "result": {"resultStatus": status}}
