@@ -226,6 +226,11 @@ def sellable(case: Case, trade: Trade) -> Decimal:
         wanted = held * Decimal("1.002") / rules.base_step
         qty = wanted.to_integral_value(ROUND_CEILING) * rules.base_step
     price = case.truth.last[trade.symbol]
+    if (
+        trade.direction is Direction.SHORT
+    ):  # Worth too little by now, it may still be enough where its stop rests.
+        stops = case.truth.of_trade(case.installation, trade.id, "stop")
+        price = max([price, *(stop.trigger for stop in stops if stop.is_open)])
     is_enough = qty >= rules.min_qty and qty * price >= rules.min_amount
     return qty if is_enough else ZERO
 
