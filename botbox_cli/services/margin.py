@@ -69,7 +69,7 @@ def note_interest(work: Work) -> None:
 class _Payments:
     """What one process has asked to be repaid: in all, and the last time; what was to be owed then, and had cost.
 
-    `debt`: what the account owed in all before the last one.
+    `debt`: what the account owed before the last one, but for the loans of open shorts.
     """
 
     total: Decimal = ZERO
@@ -82,14 +82,15 @@ class _Payments:
         self.total, self.last, self.debt = self.total + amount, amount, debt
         self.to_be_owed, self.interest = owed - amount, interest
 
-    def show_in(self, owed: Decimal, debt: Decimal, most_interest: Decimal, *, is_entering: bool) -> bool:
+    def show_in(self, owed: Decimal, debt: Decimal, most_interest: Decimal) -> bool:
         """Tell whether what is owed is what they have left, but for some interest that has come since.
 
-        While another short is entering its loan is not known: then the whole debt must have fallen.
+        The debt itself must have fallen, too: with others in it, nobody can say for certain whose the rest is.
         """
-        if is_entering and debt > self.debt - self.last / 2:
-            return not self.total
-        return not self.total or owed <= self.to_be_owed + min(self.last / 2, most_interest)
+        if not self.total:
+            return True
+        has_fallen = debt <= self.debt - self.last / 2
+        return has_fallen and owed <= self.to_be_owed + min(self.last / 2, most_interest)
 
 
 def _pay_back(work: Work, trade: Trade) -> str:
@@ -124,8 +125,8 @@ def _repay(work: Work, trade: Trade) -> str:
                 continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
             now = desk.clock.now()
             owed, interest = _share_of(books, book, others, balance, payments.total, now)
-            most_interest, is_entering = _most_interest(book, now), _is_entering(others)
-            is_shown = payments.show_in(owed, balance.owed, most_interest, is_entering=is_entering)
+            most_interest, debt = _most_interest(book, now), balance.owed - _held(others)
+            is_shown = payments.show_in(owed, debt, most_interest)
             # With its own coins only: what else is free was bought back by others, for their own loans.
             own_coins = _bought_back(book) - payments.total
             payable = min(owed, balance.free, own_coins) if is_shown else ZERO
@@ -139,11 +140,11 @@ def _repay(work: Work, trade: Trade) -> str:
         if has_paid:
             try:
                 desk.exchange.repay(coin, payable)
-                payments.add(payable, owed, interest, balance.owed)
+                payments.add(payable, owed, interest, debt)
             except ExchangeUnavailable as e:  # Bybit takes one repayment a second.
                 failed, has_paid = e, False
             except OutcomeUnknown as e:  # The debt tells whether it was done.
-                payments.add(payable, owed, interest, balance.owed)
+                payments.add(payable, owed, interest, debt)
                 failed = e
         elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
@@ -190,9 +191,8 @@ def _share_of(
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
-    open_ones = [other for other in other_books if other.position.held > 0]
-    holding = sum((_loan(other) for other in open_ones), ZERO)
-    claimed = sum((other.trade.interest for other in open_ones), ZERO)
+    holding = _held(other_books)
+    claimed = sum((other.trade.interest for other in other_books if other.position.held > 0), ZERO)
     if _is_entering(other_books):
         # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest
         # or the books know as such, are certain to be this trade's.
@@ -210,6 +210,11 @@ def _share_of(
         claimed=claimed,
         written_off=_too_small_to_buy_back(books, trade.symbol),
     )
+
+
+def _held(shorts: Sequence[TradeBook]) -> Decimal:
+    """Return the loans of those that are open."""
+    return sum((_loan(short) for short in shorts if short.position.held > 0), ZERO)
 
 
 def _is_entering(shorts: Sequence[TradeBook]) -> bool:

@@ -129,17 +129,18 @@ def _longs_in(books: Books, coin: str) -> list[TradeBook]:
 
 
 def _first_entry(books: Books, trade: Trade) -> datetime:
-    """Return when the first of the trades began whose coins lay beside this one's.
+    """Return when the first of the trades began whose coins lay beside this one's, or beside those of such a one.
 
-    Coins have no names: when another trade's were sold by hand, its exit may have taken this one's.
+    Coins have no names: when another trade's were sold by hand, its exit may have taken this one's; or those of a third
+    one, whose exit then has taken this one's.
     """
     begun = trade.entry_time or trade.created_at
-    beside = [
-        t.entry_time
-        for t in books.trades(symbol=trade.symbol)
-        if t.entry_time is not None and (t.exit_time is None or t.exit_time >= begun)
+    entered = [
+        (t.entry_time, t.exit_time) for t in books.trades(symbol=trade.symbol) if t.entry_time is not None
     ]
-    return min([begun, *beside])
+    while beside := [at for at, ended in entered if at < begun and (ended is None or ended >= begun)]:
+        begun = min(beside)
+    return begun
 
 
 def _foreign_sales(work: Work, trade: Trade, fills: Iterable[Fill], since: datetime) -> list[Fill]:

@@ -11,9 +11,12 @@ from botbox_cli.documents import trade_document
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.services.close import close
+from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.trades import list_trades
 from tests.support.faults import Faults
+from tests.support.process import Process, at
 from tests.support.verdict import only_trade, open_trade, orders_of, settle, truth
 from tests.support.world import World, a_world
 from tests.unit.services.test_leave_exit import sell_by_hand
@@ -52,6 +55,26 @@ def test_sale_by_hand_pays_for_one_trade_only() -> None:
 
         assert [e.error.exit_code for e in result.errors] == [8]
         assert sum(order.qty for order in orders_of(world, Role.EXIT)) == first.qty
+
+
+def test_sale_by_hand_is_found_however_many_exits_have_passed_it_on() -> None:
+    """Coins of the owner's cover a part of it, and each exit sells what another trade has bought at that moment."""
+    with a_world(balances={"USDT": Decimal(10000), "BTC": Decimal("0.01")}) as world:
+        open_trade(world)
+        by_hand(world, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
+        sell_by_hand(world, "0.016649")
+        world.pass_time(60)
+        for former in (1, 2):
+            closing = at("told place_order", lambda: close(world.new_desk("closing"), former))  # noqa: B023
+            entering = Process(world.desk, world.session, f"entering {former}", closing)
+            outcome = entering.run(lambda desk: execute(desk, world.add_setup().id))
+            assert outcome.error.exit_code == 8
+            world.pass_time(60)
+
+        assert settle(world) == []
+        closed = [v.trade.status for v in list_trades(world.store, world.account)]
+        assert closed == [TradeStatus.OPEN, TradeStatus.CLOSED, TradeStatus.CLOSED]
+        assert [o.trade_id for o in orders_of(world, Role.EXIT) if not o.sends] == [3]
 
 
 @pytest.mark.parametrize(("count", "price"), [(2, "60001.7"), (3, "60000.1"), (7, "59999.9")])

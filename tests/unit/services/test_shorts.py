@@ -27,6 +27,7 @@ from botbox_cli.services.monitor import monitor
 from botbox_cli.services.reconcile import reconcile
 from botbox_cli.services.trades import list_trades, one_trade
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, then
+from tests.support.process import Killed, Process, at
 from tests.support.world import World, a_world
 
 REPAY = "manual_no_convert_repay"
@@ -601,6 +602,29 @@ def test_lost_answer_to_a_repayment_beside_an_entry_in_doubt(world: World, is_do
     assert not monitor(desk).errors
     [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
     assert debt(world) == second.position.entered
+
+
+def test_lost_repayment_is_not_believed_for_the_debt_of_another_as_large(world: World) -> None:
+    """The other has paid and its process died: whose debt is left the wallet does not say, but it has not fallen."""
+    desk = world.new_desk("shorts", shorts=True)
+    first, second = (execute(desk, short(world).id).trade.trade.id for _ in range(2))
+    doomed = Process(desk, world.session, "doomed", at("told " + REPAY, die))
+    doomed.run(lambda desk: close(desk, first))
+    assert doomed.is_dead
+    Faults(world).on(REPAY, broken("timeout"))
+
+    outcome = close(world.new_desk("closing", shorts=True), second)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    assert {v.trade.status for v in list_trades(world.store, world.account)} == {TradeStatus.CLOSED}
+    assert debt(world) == 0
+
+
+def die() -> None:
+    raise Killed
 
 
 def test_payment_that_shows_a_while_later_is_waited_for_and_not_repeated(world: World) -> None:
