@@ -172,6 +172,18 @@ SOLD_ONCE = (
         in_days=False,
     ),
     Mutant(
+        "debt-need-not-fall",
+        "a short counts as paid back while the debt is as large as before, if another has borrowed as much",
+        (Edit(MARGIN, "        return has_fallen and owed <=", "        return owed <="),),
+        (f"{T_SHORTS}::test_lost_repayment_is_not_believed_for_the_debt_of_another_as_large",),
+    ),
+    Mutant(
+        "one-exit-back",
+        "a sale by hand is not found any more once two exits have passed it on",
+        (Edit(OUTSIDE, "        begun = min(beside)\n", "        return min(beside)\n"),),
+        (f"{T_OWNER}::test_sale_by_hand_is_found_however_many_exits_have_passed_it_on",),
+    ),
+    Mutant(
         "interest-stays-owed",
         "a short buys back what it borrowed, whatever that has cost",
         (Edit(LEAVE, "        note_interest(work)\n", "        pass\n"),),
