@@ -28,6 +28,7 @@ class Budget:
 
     def __init__(self, clock: Clock, seconds: float = COMMAND_BUDGET_S) -> None:
         self._clock = clock
+        self._whole_s = seconds
         self._ends_at = clock.now() + timedelta(seconds=seconds)
         self._kept_s = 0.0
 
@@ -37,6 +38,10 @@ class Budget:
 
     def left_in_all_s(self) -> float:
         return max(0.0, (self._ends_at - self._clock.now()).total_seconds())
+
+    def has(self, needs_s: float) -> bool:
+        """Tell whether so much is left; or nearly all, where there was hardly more from the beginning."""
+        return self.left_in_all_s() >= min(needs_s, self._whole_s - 1)
 
     def keep_for(self, others: int) -> None:
         """Keep back from the trade at hand what so many `others` need for a quick attempt each."""

@@ -40,8 +40,11 @@ from botbox_cli.services.settle import Seen, cancel_rest
 
 TP1_TAKEN = "TP1 taken, stop at break-even"
 EXIT_TRIES = 3
-LEAVE_NEEDS_S = 5.0
-"""A command with less time left does not begin to leave a trade that has its stop."""
+LEAVE_NEEDS_S = 8.0
+"""A command with less time left does not begin to leave a trade that has its stop.
+
+Its cancel has to show, and then the fills of the sale: with views that lag by some seconds that takes nearly so long.
+"""
 COINS_SETTLE = timedelta(seconds=30)
 """How long after an entry's fill a wallet that does not show its coins proves nothing."""
 PART_NEEDS_S = 2.0
@@ -129,7 +132,7 @@ def refuse_without_time(work: Work) -> None:
     Raises:
         ExchangeUnavailable: Nothing was begun, the stop stays.
     """
-    if work.budget.left_in_all_s() < LEAVE_NEEDS_S and work.read().ways_out:
+    if not work.budget.has(LEAVE_NEEDS_S) and work.read().ways_out:
         raise ExchangeUnavailable(
             f"no time was left to leave trade {work.trade_id}, so slowly does the exchange answer; its stop stays",
             "nothing was sold; run the command again",

@@ -188,7 +188,7 @@ def _sell_leftovers(desk: Desk, budget: Budget, result: MonitorResult) -> None:
         result.errors.append(TradeError(e))
         return
     for book in left:
-        if budget.left_in_all_s() < LEAVE_NEEDS_S:
+        if not budget.has(LEAVE_NEEDS_S):
             return  # Nothing is at stake.
         quote = quotes.get(book.trade.symbol)
         if quote is None or not can_be_sold(desk, book, quote.last):

@@ -12,6 +12,8 @@ import pytest
 
 from botbox_cli.domain.order import Role
 from botbox_cli.domain.trade import TradeStatus
+from botbox_cli.exchange.paper.state import Lag
+from botbox_cli.exchange.paper.terms import Terms
 from botbox_cli.services.execute import execute, execute_approved
 from botbox_cli.services.flatten import NotClosed, flatten
 from botbox_cli.services.monitor import monitor
@@ -19,7 +21,7 @@ from botbox_cli.services.reconcile import reconcile
 from botbox_cli.services.trades import list_trades
 from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, silence, then
 from tests.support.verdict import exit_code_of, open_trade, orders_of, settle, truth
-from tests.support.world import World
+from tests.support.world import World, a_world
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
 LIMIT = timedelta(seconds=30)
@@ -101,6 +103,22 @@ def test_trades_at_their_target_keep_their_stops_while_the_exchange_is_silent(
     assert exit_code_of(result) == 7
     assert len(live_stops(world)) == 8
     assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize("late_s", [0.5 * n for n in range(8)])
+def test_exit_is_not_begun_that_views_so_late_would_not_show_in_time(late_s: float) -> None:
+    terms = Terms(match_delay_ms=30, cancel_delay_ms=1500, lag=Lag(realtime_ms=900, executions_ms=2500))
+    with a_world(terms=terms) as world:
+        open_trades(world, 8)
+        world.pass_time(60)
+        world.set_price("BTCUSDT", "62500")
+        Faults(world).on("get_tickers", then(lambda: world.pass_time(late_s)))
+
+        result = monitor(world.desk)
+
+        assert exit_code_of(result) in (0, 6)
+        statuses = {v.trade.status for v in list_trades(world.store, world.account)}
+        assert statuses <= {TradeStatus.OPEN, TradeStatus.CLOSED}
 
 
 @pytest.mark.parametrize("action", [silence, lambda world: after(silence(world))], ids=["before", "after"])
