@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from botbox_cli.domain.account import Balance
@@ -28,6 +28,8 @@ from botbox_cli.services.late_fills import book_known_fills
 from botbox_cli.services.lease import Work
 
 ENOUGH = Decimal("Infinity")
+PASSED_ON_WITHIN = timedelta(days=7)
+"""Trades that overlap without end would else have the executions of years asked for."""
 DUST_SHARE = Decimal("0.1")
 """What earlier trades may have left in the wallet, as a share of one trade's coins."""
 
@@ -132,13 +134,17 @@ def _first_entry(books: Books, trade: Trade) -> datetime:
     """Return when the first of the trades began whose coins lay beside this one's, or beside those of such a one.
 
     Coins have no names: when another trade's were sold by hand, its exit may have taken this one's; or those of a third
-    one, whose exit then has taken this one's.
+    one, whose exit then has taken this one's, some days long.
     """
     begun = trade.entry_time or trade.created_at
+    oldest = begun - PASSED_ON_WITHIN
     entered = [
         (t.entry_time, t.exit_time) for t in books.trades(symbol=trade.symbol) if t.entry_time is not None
     ]
-    while beside := [at for at, ended in entered if at < begun and (ended is None or ended >= begun)]:
+    while begun > oldest:
+        beside = [at for at, ended in entered if at < begun and (ended is None or ended >= begun)]
+        if not beside:
+            break
         begun = min(beside)
     return begun
 
