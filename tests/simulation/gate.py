@@ -82,10 +82,9 @@ def _living(case: Case) -> list[Trade]:
 
 
 def _results_of(case: Case, since: datetime, own: set[int]) -> Iterator[Decimal]:
-    """Yield the results of trades that ended, newest first."""
-    ended = [
-        t for t in case.trades if t.status is TradeStatus.CLOSED and t.exit_time and t.exit_time >= since
-    ]
+    """Yield the results of trades that ended, newest first, but for a command's `own`."""
+    closed = [t for t in case.trades if t.status is TradeStatus.CLOSED and t.id not in own]
+    ended = [t for t in closed if t.exit_time and t.exit_time >= since]
     for trade in sorted(ended, key=lambda t: t.exit_time or since, reverse=True):
         yield true_result(case, trade)["pnl"] or ZERO
 
