@@ -69,7 +69,7 @@ def note_interest(work: Work) -> None:
 class _Payments:
     """What one process has asked to be repaid: in all, and the last time; what was to be owed then, and had cost.
 
-    `debt`: what the account owed before the last one, but for the loans of open shorts.
+    `debt`: what the account owed in all before the last one.
     """
 
     total: Decimal = ZERO
@@ -85,7 +85,8 @@ class _Payments:
     def show_in(self, owed: Decimal, debt: Decimal, most_interest: Decimal) -> bool:
         """Tell whether what is owed is what they have left, but for some interest that has come since.
 
-        The debt itself must have fallen, too: with others in it, nobody can say for certain whose the rest is.
+        The whole debt must have fallen, too: with others in it, nobody can say for certain whose the rest is. Where
+        another has borrowed meanwhile, only the next pass can tell.
         """
         if not self.total:
             return True
@@ -125,8 +126,8 @@ def _repay(work: Work, trade: Trade) -> str:
                 continue  # One of them has paid and closed meanwhile: the answer may still have had its loan.
             now = desk.clock.now()
             owed, interest = _share_of(books, book, others, balance, payments.total, now)
-            most_interest, debt = _most_interest(book, now), balance.owed - _held(others)
-            is_shown = payments.show_in(owed, debt, most_interest)
+            most_interest = _most_interest(book, now)
+            is_shown = payments.show_in(owed, balance.owed, most_interest)
             # With its own coins only: what else is free was bought back by others, for their own loans.
             own_coins = _bought_back(book) - payments.total
             payable = min(owed, balance.free, own_coins) if is_shown else ZERO
@@ -140,11 +141,11 @@ def _repay(work: Work, trade: Trade) -> str:
         if has_paid:
             try:
                 desk.exchange.repay(coin, payable)
-                payments.add(payable, owed, interest, debt)
+                payments.add(payable, owed, interest, balance.owed)
             except ExchangeUnavailable as e:  # Bybit takes one repayment a second.
                 failed, has_paid = e, False
             except OutcomeUnknown as e:  # The debt tells whether it was done.
-                payments.add(payable, owed, interest, debt)
+                payments.add(payable, owed, interest, balance.owed)
                 failed = e
         elif is_shown and (own_coins <= 0 or (owed <= most_interest and (look or payments.total))):
             # A debt that is not there at the first look may not be shown yet: only the second look is believed.
@@ -191,8 +192,9 @@ def _share_of(
 ) -> tuple[Decimal, Decimal]:
     """Return (what a short owes, of it interest) of all that the account owes in its coin; it has `paid` so much."""
     trade, own = book.trade, max(ZERO, book.position.entered - paid)
-    holding = _held(other_books)
-    claimed = sum((other.trade.interest for other in other_books if other.position.held > 0), ZERO)
+    open_ones = [other for other in other_books if other.position.held > 0]
+    holding = sum((_loan(other) for other in open_ones), ZERO)
+    claimed = sum((other.trade.interest for other in open_ones), ZERO)
     if _is_entering(other_books):
         # What that entry has borrowed is not booked yet: only the loan itself, and what the exchange calls interest
         # or the books know as such, are certain to be this trade's.
@@ -210,11 +212,6 @@ def _share_of(
         claimed=claimed,
         written_off=_too_small_to_buy_back(books, trade.symbol),
     )
-
-
-def _held(shorts: Sequence[TradeBook]) -> Decimal:
-    """Return the loans of those that are open."""
-    return sum((_loan(short) for short in shorts if short.position.held > 0), ZERO)
 
 
 def _is_entering(shorts: Sequence[TradeBook]) -> bool:

@@ -21,6 +21,7 @@ from botbox_cli.exchange.paper.terms import Terms
 from botbox_cli.services.close import close
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.execute import execute
+from botbox_cli.services.late_fills import book_new_fills, trades_with_fills
 from botbox_cli.services.lease import Budget, working_on
 from botbox_cli.services.margin import share_of_debt
 from botbox_cli.services.monitor import monitor
@@ -621,6 +622,31 @@ def test_lost_repayment_is_not_believed_for_the_debt_of_another_as_large(world: 
     assert not monitor(world.new_desk("later", shorts=True)).errors
     assert {v.trade.status for v in list_trades(world.store, world.account)} == {TradeStatus.CLOSED}
     assert debt(world) == 0
+
+
+def test_lost_repayment_is_not_believed_once_the_debt_is_known_to_be_of_another(world: World) -> None:
+    first = execute(world.new_desk("shorts", shorts=True), short(world).id).trade.trade.id
+    faults = Faults(world)
+    faults.on("place_order", after(broken("timeout")), link="entry")
+    faults.on(LOOK_UPS, http(502), times=99, link="entry")
+    assert execute(world.new_desk("entering", shorts=True), short(world).id).error is not None
+    faults.clear()
+    lost = broken("timeout")
+
+    def booked_meanwhile(send: Callable[[], Any]) -> Any:
+        other = world.new_desk("booking", shorts=True)
+        book_new_fills(other, trades_with_fills(other)[0])
+        return lost(send)
+
+    faults.on(REPAY, booked_meanwhile)
+    outcome = close(world.new_desk("closing", shorts=True), first)
+
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 7
+    world.pass_time(60)
+    assert not monitor(world.new_desk("later", shorts=True)).errors
+    [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
+    assert debt(world) == second.position.entered
 
 
 def die() -> None:
