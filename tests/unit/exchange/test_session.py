@@ -97,10 +97,10 @@ def test_failed_order_leaves_no_pinned_time_behind(session: PerThread, host: Hos
 
 
 def test_pinned_time_of_one_thread_is_not_anothers(session: PerThread, host: Host) -> None:
-    threads = [
-        threading.Thread(target=session.place_order, kwargs={**ORDER, "timestamp": PINNED + n, "orderLinkId": str(n)})
-        for n in range(8)
-    ]  # fmt: skip
+    def send(number: int) -> None:  # `session.place_order` is that of the thread which looks it up.
+        session.place_order(timestamp=PINNED + number, orderLinkId=str(number), **ORDER)
+
+    threads = [threading.Thread(target=send, args=[n]) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
