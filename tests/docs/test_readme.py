@@ -69,10 +69,13 @@ def test_walk_on_recorded_prices_ends_with_a_closed_trade(tmp_path: Path) -> Non
 
 
 def test_walk_on_live_prices_ends_with_a_closed_trade(tmp_path: Path, live_prices: str) -> None:
-    walk = "\n".join(blocks_after("walk: live"))
+    """Also in an hour in which the scan finds a setup: what is proposed then is not setup 1."""
+    first, second = blocks_after("walk: live")
+    found = "botbox propose ETHUSDT --entry 2500 --stop 2400 --tp1 2700"
 
-    shown = typed(walk, tmp_path, BYBIT_ENDPOINT=live_prices)
+    shown = typed("\n".join([first, found, second]), tmp_path, BYBIT_ENDPOINT=live_prices)
 
+    assert "BTCUSDT" in shown.splitlines()[-1]
     assert "Closed by hand" in shown.splitlines()[-1]
 
 
