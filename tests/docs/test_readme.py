@@ -73,7 +73,7 @@ def test_walk_on_live_prices_ends_with_a_closed_trade(tmp_path: Path, live_price
     first, second = blocks_after("walk: live")
     found = "botbox propose ETHUSDT --entry 2500 --stop 2400 --tp1 2700"
 
-    shown = typed("\n".join([first, found, second]), tmp_path, BYBIT_ENDPOINT=live_prices)
+    shown = typed(f"{first}\n{found}\n{second}", tmp_path, BYBIT_ENDPOINT=live_prices)
 
     assert "BTCUSDT" in shown.splitlines()[-1]
     assert "Closed by hand" in shown.splitlines()[-1]
