@@ -58,6 +58,12 @@ class Connection(H11Protocol):
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete
 
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is the other side's turn: to send a request to its end, or to take its answer."""
+        cycle: Any = self.cycle
+        return cycle is None or cycle.more_body or cycle.response_started
+
     def _make_room(self) -> None:
         """End the oldest of the others that are idle, of the client that has the most; without one, refuse this one."""
         everybody: list[Connection] = [c for c in self.connections if isinstance(c, Connection)]

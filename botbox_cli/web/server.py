@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -23,19 +24,36 @@ from botbox_cli.web.place import Place
 BACKLOG = 128
 KEEP_ALIVE_S = 30
 GOODBYE_S = 5
-"""What still streams after this is cut; an entry or exit under way is waited for (`Office.close`)."""
+"""Whoever takes no answer, or sends no request to its end, for so long is cut off. What the server itself is at is
+answered first: an entry or exit under way is waited for, and no command takes longer than 30 s."""
 
 
 class _Server(uvicorn.Server):
-    """A server that ends quietly by SIGINT and SIGTERM, and tells what streams that it does."""
+    """A server that ends quietly by SIGINT and SIGTERM, and tells what streams that it does.
+
+    It cancels no request: that would break off the answer to an order under way, not the order.
+    """
 
     def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
         super().__init__(config)
         self.on_exit = on_exit
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
+        self.should_exit = True
         self.on_exit()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cutting = asyncio.create_task(self._cut_off())
+        await super().shutdown(sockets)
+        cutting.cancel()
+
+    async def _cut_off(self) -> None:
+        """Cut off, again and again, all that wait for their clients."""
+        while True:
+            await asyncio.sleep(GOODBYE_S)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection) and connection.waits_for_client:
+                    connection.transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -90,7 +108,6 @@ def ready(wiring: Wiring, web: WebStore, place: Place, wall: Clock) -> Iterator[
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=GOODBYE_S,
             backlog=BACKLOG,
             ssl_certfile=None if place.cert is None else str(place.cert),
             ssl_keyfile=None if place.key is None else str(place.key),

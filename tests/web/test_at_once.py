@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -14,10 +18,13 @@ import pytest
 
 from botbox_cli import config
 from botbox_cli.config import Settings
+from botbox_cli.exchange.paper.faults import FaultyExchange
+from botbox_cli.exchange.paper.protocol import Reply, Request
 from tests.crash.situations import MONITOR, propose
 from tests.support.forkserver import Forkserver, a_forkserver
 from tests.support.stage import HttpHost, HttpStage, Stage, quick_folder
-from tests.support.web import Served, Visitor, a_server
+from tests.support.waiting import until
+from tests.support.web import LIMIT_S, Served, Visitor, a_server
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 PAGES = 4
@@ -161,6 +168,59 @@ def test_exchange_that_is_away_is_said_and_nothing_was_placed(stage: HttpStage, 
     assert settled(stage) == []
 
 
+def test_entry_under_way_at_the_end_of_the_server_is_answered(
+    stage: HttpStage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("botbox_cli.web.server.GOODBYE_S", 0.05)
+    propose(stage)
+    held = _Held(stage.host.sandbox.faulty)
+    monkeypatch.setattr(stage.host.sandbox, "faulty", held)
+    answers: list[httpx.Response] = []
+    with ExitStack() as people:
+        with a_server(settings_of(stage, monkeypatch)) as served:
+            person = people.enter_context(served.person())
+            asking = threading.Thread(target=lambda: answers.append(person.post("/api/setups/1/approve")))
+            asking.start()
+            assert held.is_met.wait(LIMIT_S)
+            threading.Timer(0.5, held.is_free.set).start()
+        asking.join()
+
+    assert [(a.status_code, a.json()["success"]) for a in answers] == [(200, True)]
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+    assert stage.faults() == []
+
+
+def test_second_ctrl_c_does_not_break_off_the_answer_to_an_order(
+    stage: HttpStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propose(stage)
+    held = _Held(stage.host.sandbox.faulty)
+    token = stage.must("serve", "--new-token", "--json").document["web_token"]
+    process = stage.start("serve", "--port", "0", "--json")
+    out = process.output.with_suffix(".out")
+    until(lambda: out.exists() and out.read_text().endswith("\n"))
+    monkeypatch.setattr(stage.host.sandbox, "faulty", held)
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = json.loads(out.read_text())["url"] + "/api/setups/1/approve"
+        answers.append(httpx.post(url, headers=headers, json={}, timeout=LIMIT_S, trust_env=False))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert held.is_met.wait(LIMIT_S)
+    os.kill(process.pid, signal.SIGINT)
+    threading.Timer(0.5, os.kill, (process.pid, signal.SIGINT)).start()
+    threading.Timer(1.0, held.is_free.set).start()
+    asking.join()
+    ended = process.wait()
+
+    assert [(a.status_code, a.json()["success"]) for a in answers] == [(200, True)]
+    assert (ended.code, ended.err) == (0, "the server has stopped\n")
+    assert stage.faults() == []
+
+
 @pytest.mark.parametrize("stage", BOTH[1:], indirect=True)
 def test_database_that_is_gone_for_a_while_is_said_and_comes_back(stage: HttpStage, served: Served) -> None:
     propose(stage)
@@ -197,10 +257,23 @@ def _gone(url: str) -> Iterator[None]:
             admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')  # type: ignore[call-overload]
 
 
+class _Held:
+    """An exchange that keeps the answer to an entry back until it is let free."""
+
+    def __init__(self, exchange: FaultyExchange) -> None:
+        self._exchange = exchange
+        self.is_met, self.is_free = threading.Event(), threading.Event()
+
+    def handle(self, request: Request) -> Reply:
+        reply = self._exchange.handle(request)
+        if "-entry" in str(request.params.get("orderLinkId")) and request.path == "/v5/order/create":
+            self.is_met.set()
+            assert self.is_free.wait(LIMIT_S)
+        return reply
+
+
 class _Away:
     """An exchange whose server answers nothing but an error."""
 
     def handle(self, request: object) -> object:
-        from botbox_cli.exchange.paper.protocol import Reply
-
         return Reply(503, {}, "<html>away</html>")
