@@ -175,6 +175,8 @@ class Database:
         logging.getLogger("sqlalchemy.pool").handlers[:] = [logging.NullHandler()]
         settings = {
             "timezone": "UTC",
+            # What was saved before an order is sent must outlive a crash of the server, however that is tuned.
+            "synchronous_commit": "on",
             "lock_timeout": f"{BUSY_S}s",
             "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S}s",
         }

@@ -263,6 +263,17 @@ def test_user_who_may_only_read_is_named(postgres_copy: str) -> None:
 
 
 @pytest.mark.postgres
+def test_commits_are_waited_for_also_where_the_server_would_not(postgres_copy: str) -> None:
+    """The tests' server is one: it would lose the newest commits, an order's intent too, in a crash."""
+    database = Database(postgres_copy)
+    with database.writing() as connection:
+        answer = connection.execute(text("SHOW synchronous_commit")).scalar_one()
+    database.close()
+
+    assert answer == "on"
+
+
+@pytest.mark.postgres
 def test_connection_that_broke_while_idle_is_made_anew(postgres_copy: str) -> None:
     store = SqlStore(postgres_copy)
     _end_connections_of(store)
@@ -271,7 +282,6 @@ def test_connection_that_broke_while_idle_is_made_anew(postgres_copy: str) -> No
     store.close()
 
 
-@pytest.mark.postgres
 @pytest.mark.postgres
 def test_ctrl_c_in_the_middle_of_a_statement_stays_a_ctrl_c(
     postgres_copy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -293,6 +303,7 @@ def test_ctrl_c_in_the_middle_of_a_statement_stays_a_ctrl_c(
     store.close()
 
 
+@pytest.mark.postgres
 def test_connection_that_breaks_in_a_transaction_is_reported_and_undone(postgres_copy: str) -> None:
     store = SqlStore(postgres_copy)
     account = store.save_account(Mode.PAPER, "1", "a", Venue.MAINNET)
