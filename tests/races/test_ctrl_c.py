@@ -6,29 +6,57 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.crash.situations import RECONCILE, propose, stop_gone
 from tests.races.conftest import MakeStage
 from tests.races.test_races import settled
 
 
 def test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop(make_stage: MakeStage) -> None:
+    assert_waits_for_the_stop(make_stage, signal.SIGINT, "Ctrl-C")
+
+
+def test_sigterm_after_the_entry_is_sent_waits_for_the_stop(make_stage: MakeStage) -> None:
+    assert_waits_for_the_stop(make_stage, signal.SIGTERM, "SIGTERM")
+
+
+def assert_waits_for_the_stop(make_stage: MakeStage, number: signal.Signals, name: str) -> None:
     stage = make_stage(wall=True)
     propose(stage)
     running = stage.start("approve", "1", "--execute", "--json", fault="freeze='after place_order'")
     assert running.wait_until_frozen()
 
-    os.kill(running.pid, signal.SIGINT)
+    os.kill(running.pid, number)
     running.thaw()
     ended = running.wait()
 
     assert ended.code == 0, ended
     assert [o["role"] for o in ended.document["trade"]["orders"]] == ["entry", "stop"]
-    assert "Ctrl-C again ends it at once" in ended.err
+    assert f"{name} again ends it at once" in ended.err
+    assert stage.faults() == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_monitor_that_repeats_ends_after_the_pass_that_it_is_at(
+    number: signal.Signals, code: int, make_stage: MakeStage
+) -> None:
+    stage = make_stage(wall=False)
+    stop_gone(stage)
+    running = stage.start("monitor", "--interval", "1", "--json", fault="freeze='after place_order'")
+    assert running.wait_until_frozen()
+
+    os.kill(running.pid, number)
+    running.thaw()
+    ended = running.wait()
+
+    assert ended.code == code, ended
+    assert '"action": "stop_armed"' in ended.out.splitlines()[0]
     assert stage.faults() == []
 
 
 def test_ctrl_c_while_reconcile_arms_a_stop_waits_until_it_is_seen(make_stage: MakeStage) -> None:
-    stage = make_stage(wall=True)
+    stage = make_stage(wall=False)
     stop_gone(stage)
     running = stage.start(*RECONCILE, fault="freeze='after place_order'")
     assert running.wait_until_frozen()

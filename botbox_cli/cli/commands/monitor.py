@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signal import SIGTERM
+
 import typer
 
 from botbox_cli.cli.options import AsJson, EnvFile
@@ -39,7 +41,8 @@ def monitor(
                 monitor_report(session.console, done.result)
             tell(done.errors, done.result.checked > 0)
             if held.is_asked and not once:
-                raise KeyboardInterrupt
+                # As for `watch`: whoever asks by SIGTERM wants no more than that it ends.
+                raise typer.Exit(0) if held.by is SIGTERM else KeyboardInterrupt
             return done.exit_code
 
         return repeat(session.console, one_pass, once=once, interval=interval)

@@ -208,8 +208,8 @@ PROTECTED = (
         (
             Edit(
                 UNBROKEN,
-                "    before = signal.signal(signal.SIGINT, hold)\n",
-                "    before = signal.getsignal(signal.SIGINT)\n",
+                "        for number in AGAIN:\n",
+                "        for number in ():\n",
             ),
         ),
         (f"{T_CTRL_C}::test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop",),
