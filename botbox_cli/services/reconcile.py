@@ -45,6 +45,9 @@ from botbox_cli.services.settle import look, take_report
 LOOK_BACK = timedelta(days=7)
 """How far back executions are compared for trades that have ended; living trades are compared from their start."""
 
+READS_MAX = 3
+"""How often both sides are read at most, while another process is at work between them."""
+
 MENDED_BY_A_LOOK = ("order_missing", "order_in_doubt", "missing_stop")
 """Kinds for which the trade's open orders are looked up, and its stop is armed if it then has none."""
 
@@ -108,10 +111,17 @@ def _compare_again(desk: Desk) -> Reconciliation:
 
 
 def _read(desk: Desk) -> _Sides:
-    now = desk.clock.now()
-    with desk.store.read(desk.account) as books:
-        living = books_of(books, books.trades(LIVING_TRADES))
-    since = min([now - LOOK_BACK, *(b.trade.created_at for b in living)])
+    """Read both sides; anew when another process has moved the books between them: that is no difference."""
+    for _ in range(READS_MAX):
+        with desk.store.read(desk.account) as books:
+            before = books_of(books, books.trades(LIVING_TRADES))
+        sides = _read_since(desk, min([desk.clock.now() - LOOK_BACK, *(b.trade.created_at for b in before)]))
+        if sides.living == before:
+            break
+    return sides
+
+
+def _read_since(desk: Desk, since: datetime) -> _Sides:
     alive = {o.order_link_id: o for o in desk.exchange.open_orders()}
     fills = desk.exchange.fills_since(since)
     wallet = desk.exchange.wallet()

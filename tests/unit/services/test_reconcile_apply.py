@@ -13,6 +13,7 @@ from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.errors import OutcomeUnknown
 from botbox_cli.services.execute import execute
 from botbox_cli.services.lease import Budget
+from botbox_cli.services.monitor import monitor
 from botbox_cli.services.reconcile import Difference, _mend, reconcile
 from botbox_cli.services.trades import one_trade
 from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, code, then
@@ -39,6 +40,22 @@ def test_a_stop_cancelled_by_hand_is_armed_again(world: World) -> None:
     assert {d.kind for d in result.applied} == {"missing_stop", "order_missing"}
     stops = [o.order for o in one_trade(world.store, world.account, 1)[0].orders if o.order.role is Role.STOP]
     assert [s.status for s in stops] == [OrderStatus.CANCELLED, OrderStatus.WORKING]
+
+
+@pytest.mark.parametrize("apply", [False, True])
+def test_what_another_process_does_while_both_sides_are_read_is_no_difference(
+    apply: bool, world: World
+) -> None:
+    world.session.cancel_order(
+        category="spot", symbol="BTCUSDT", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder"
+    )
+    faults = Faults(world)
+    faults.on("get_open_orders", then(lambda: monitor(world.new_desk("cron"))))
+
+    found = reconcile(world.desk, apply=apply)
+
+    assert faults.met == ["get_open_orders"]
+    assert (found.differences, found.applied) == ((), ())
 
 
 def test_a_stop_that_fired_is_booked_to_its_end(world: World) -> None:
