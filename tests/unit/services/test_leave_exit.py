@@ -254,6 +254,23 @@ def test_nothing_is_sold_beside_a_stop_that_is_not_seen_gone(world: World, fault
     assert settle(world, faults) == []
 
 
+CANCEL_LATER = {name: CANCEL_ANSWERS[name] for name in ("locked", "not now", "being cancelled")}
+
+
+@pytest.mark.parametrize("name", [*CANCEL_LATER, *PASSING])
+def test_cancel_that_was_not_taken_at_first_is_asked_for_again(
+    world: World, faults: Faults, name: str
+) -> None:
+    trade = open_trade(world)
+    faults.on("cancel_order", (CANCEL_LATER | PASSING)[name])
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert only_trade(world).close_reason == CLOSED_BY_HAND
+    assert settle(world, faults) == []
+
+
 @pytest.mark.parametrize("action", (CANCEL_ANSWERS | LOST).values(), ids=(CANCEL_ANSWERS | LOST).keys())
 def test_cancel_that_was_done_whatever_it_answered_lets_the_position_be_sold(
     world: World, faults: Faults, action: Action
