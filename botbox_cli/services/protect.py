@@ -20,8 +20,10 @@ from botbox_cli.errors import (
     ConfigError,
     Conflict,
     Denied,
+    DuplicateOrder,
     ExchangeRejected,
     ExchangeUnavailable,
+    OrderGone,
     OutcomeUnknown,
     StopMissing,
     StopPassed,
@@ -292,6 +294,7 @@ def clear_stops(work: Work, stops: Sequence[Order] | None = None) -> bool:
 
     Raises:
         OutcomeUnknown: A stop can't be seen gone; nothing may be sold beside it.
+        ExchangeRejected, ExchangeUnavailable: Its cancel was refused for certain; it rests there as before.
     """
     if stops is None:
         stops = [o for o in work.read().open_orders if o.role is Role.STOP]
@@ -324,7 +327,7 @@ def _clear(work: Work, order: Order) -> bool:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
-    elif not_asked is not None and sight.error is not None:
+    elif not_asked is not None and (sight.error is not None or sight.seen is Seen.LIVE):
         _take_back_cancel(work, order)
         raise not_asked
     else:
@@ -355,8 +358,10 @@ def _cancel(work: Work, order: Order) -> tuple[Sight, bool, BotboxError | None]:
             not_asked, again_s = e, max(again_s, e.retry_after_s or 0.0)
         except OutcomeUnknown:
             pass
-        except ExchangeRejected:
-            again_s = inf  # Whatever the answer (OrderGone among them), the order's own state decides.
+        except (OrderGone, DuplicateOrder):
+            again_s = inf  # Whatever the answer, the order's own state decides.
+        except ExchangeRejected as e:
+            not_asked, again_s = e, inf
         may_have_reached = may_have_reached or not_asked is None
         now = desk.clock.now()
         ends_at = ends_at or now + timedelta(seconds=min(CANCEL_LIMIT_S, work.budget.left_s() + 1))
