@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from math import inf
 
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, ceil_to_step, plain
@@ -19,8 +20,10 @@ from botbox_cli.errors import (
     ConfigError,
     Conflict,
     Denied,
+    DuplicateOrder,
     ExchangeRejected,
     ExchangeUnavailable,
+    OrderGone,
     OutcomeUnknown,
     StopMissing,
     StopPassed,
@@ -32,13 +35,24 @@ from botbox_cli.services.lease import Work
 from botbox_cli.services.outside import coins_left, coins_missing
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.send import add_intent, deliver
-from botbox_cli.services.settle import CANCEL_ASKED, Seen, follow, is_forgotten, mark_absent, mark_forgotten
+from botbox_cli.services.settle import (
+    CANCEL_ASKED,
+    Seen,
+    Sight,
+    follow,
+    is_forgotten,
+    mark_absent,
+    mark_forgotten,
+)
 from botbox_cli.services.stop_range import note_refused, note_taken
 
 STOP_TRIES = 3
 STOP_LIMIT_S = 9.0
 """Long enough for one lost answer to be settled behind the fence and sent again."""
 CANCEL_LIMIT_S = 9.0
+CANCEL_TRIES = 3
+CANCEL_AGAIN_AFTER_S = 1.0
+"""A stop that is seen alive for so long after its cancel was not taken, or was lost, is cancelled again."""
 AS_LARGE_AS_TAKEN = "as large as the exchange takes"
 """Reason on a stop for only a part of the position, where none of the pair's rules says so."""
 
@@ -280,6 +294,7 @@ def clear_stops(work: Work, stops: Sequence[Order] | None = None) -> bool:
 
     Raises:
         OutcomeUnknown: A stop can't be seen gone; nothing may be sold beside it.
+        ExchangeRejected, ExchangeUnavailable: Its cancel was refused for certain; it rests there as before.
     """
     if stops is None:
         stops = [o for o in work.read().open_orders if o.role is Role.STOP]
@@ -304,18 +319,7 @@ def _clear(work: Work, order: Order) -> bool:
     if order.reason != CANCEL_ASKED:
         with desk.store.write(desk.account) as books:
             note_cancel(work, books, order, now)
-    was_alive = False
-    not_asked: BotboxError | None = None
-    try:
-        desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=True)
-        was_alive = True
-    except ExchangeUnavailable as e:
-        not_asked = e
-    except (ExchangeRejected, OutcomeUnknown):
-        pass  # Whatever the answer (OrderGone among them), the order's own state decides.
-    sight = follow(
-        work, order.order_link_id, until=Seen.DONE, limit_s=min(CANCEL_LIMIT_S, work.budget.left_s() + 1)
-    )
+    sight, was_alive, not_asked = _cancel(work, order)
     if sight.seen is Seen.DONE:
         return was_alive
     order = work.order(order.order_link_id)
@@ -323,7 +327,7 @@ def _clear(work: Work, order: Order) -> bool:
         mark_absent(work, order, "never reached the exchange")
     elif sight.seen is Seen.PENDING and is_forgotten(work, order, sight):
         mark_forgotten(work, order)
-    elif not_asked is not None and sight.error is not None:
+    elif not_asked is not None and (sight.error is not None or sight.seen is Seen.LIVE):
         _take_back_cancel(work, order)
         raise not_asked
     else:
@@ -332,6 +336,40 @@ def _clear(work: Work, order: Order) -> bool:
             "run `botbox monitor --once`; if it stays so, look at the open orders on the exchange's website",
         )
     return False
+
+
+def _cancel(work: Work, order: Order) -> tuple[Sight, bool, BotboxError | None]:
+    """Cancel a stop, again while that is not taken or has no clear answer, and wait for it to go.
+
+    Returns:
+        The last finding; whether the last cancel was taken; why none has reached the exchange, unless one may have.
+    """
+    desk = work.desk
+    ends_at: datetime | None = None
+    may_have_reached = False
+    for tries_left in reversed(range(CANCEL_TRIES)):
+        not_asked: BotboxError | None = None
+        again_s = CANCEL_AGAIN_AFTER_S if tries_left else inf
+        is_taken = False
+        try:
+            desk.exchange.cancel(order.symbol, order.order_link_id, is_stop=True)
+            is_taken, again_s = True, inf
+        except ExchangeUnavailable as e:
+            not_asked, again_s = e, max(again_s, e.retry_after_s or 0.0)
+        except OutcomeUnknown:
+            pass
+        except (OrderGone, DuplicateOrder):
+            again_s = inf  # Whatever the answer, the order's own state decides.
+        except ExchangeRejected as e:
+            not_asked, again_s = e, inf
+        may_have_reached = may_have_reached or not_asked is None
+        now = desk.clock.now()
+        ends_at = ends_at or now + timedelta(seconds=min(CANCEL_LIMIT_S, work.budget.left_s() + 1))
+        left_s = max(0.0, (ends_at - now).total_seconds())
+        sight = follow(work, order.order_link_id, until=Seen.DONE, limit_s=left_s, live_limit_s=again_s)
+        if sight.seen is not Seen.LIVE or desk.clock.now() >= ends_at or again_s >= left_s:
+            break
+    return sight, is_taken, None if may_have_reached else not_asked
 
 
 def _take_back_cancel(work: Work, order: Order) -> None:

@@ -237,6 +237,9 @@ CANCEL_ANSWERS = {
 }
 
 
+CANCEL_LATER = {name: CANCEL_ANSWERS[name] for name in ("locked", "not now", "being cancelled")}
+
+
 @pytest.mark.parametrize("name", [*CANCEL_ANSWERS, *LOST, *NOT_TAKEN, *FATAL])
 def test_nothing_is_sold_beside_a_stop_that_is_not_seen_gone(world: World, faults: Faults, name: str) -> None:
     """The cancel does nothing, whatever is answered."""
@@ -245,12 +248,27 @@ def test_nothing_is_sold_beside_a_stop_that_is_not_seen_gone(world: World, fault
 
     told = told_truly(world, lambda: tell_close(world.desk, trade.id))
 
-    assert told.exit_code in (3, 7)
+    refused = {"not cancellable": 5} | dict.fromkeys([*CANCEL_LATER, *NOT_TAKEN], 6) | dict.fromkeys(FATAL, 3)
+    assert told.exit_code == refused.get(name, 7)
     assert only_trade(world).status is TradeStatus.OPEN
     assert live_stops(world) == ["bb-test01-1-stop1"]
     world.pass_time(60)
     assert exit_code_of(monitor(world.desk)) == 0
     assert only_trade(world).status is TradeStatus.OPEN
+    assert settle(world, faults) == []
+
+
+@pytest.mark.parametrize("name", [*CANCEL_LATER, *PASSING])
+def test_cancel_that_was_not_taken_at_first_is_asked_for_again(
+    world: World, faults: Faults, name: str
+) -> None:
+    trade = open_trade(world)
+    faults.on("cancel_order", (CANCEL_LATER | PASSING)[name])
+
+    told = told_truly(world, lambda: tell_close(world.desk, trade.id))
+
+    assert told.exit_code == 0
+    assert only_trade(world).close_reason == CLOSED_BY_HAND
     assert settle(world, faults) == []
 
 
