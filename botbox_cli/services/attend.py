@@ -29,6 +29,7 @@ from botbox_cli.services.protect import (
     is_through,
     largest_stop,
     settle_stop,
+    take_away,
     too_small,
     wanted_stop_qty,
 )
@@ -283,7 +284,7 @@ def _keep_stop(work: Work, book: TradeBook, price: Decimal, snapshot: Snapshot, 
             if not _is_passed_over(work, stop):
                 return []
         note = f"the stop on the exchange was not the one that the books want ({_words(report)}); it was replaced"
-        clear_stops(work)
+        take_away(work, report)
         return [note, *_keep_on(work, price, snapshot, act=act)]
     if not instrument.is_sellable(qty, price):
         _give_up_dust(work)

@@ -242,13 +242,23 @@ def _refuse_misarmed(work: Work, trade: Trade, report: OrderReport | None) -> No
     """Take back a stop that was overtaken by the price on its way: it waits for a rise and protects nothing."""
     if report is None or not is_misarmed(report, trade):
         return
-    try:
-        clear_stops(work)
-    except OutcomeUnknown as e:
-        raise _missing(work, e) from e
+    take_away(work, report)
     if work.read().trade.status is TradeStatus.OPEN:
         assert report.base_price is not None, "a misarmed stop was made at a price"
         refuse_passed(work, report.base_price)
+
+
+def take_away(work: Work, report: OrderReport | None) -> None:
+    """Cancel a stop that is not the one wanted, which `report` shows if it is on the exchange.
+
+    Raises: as `clear_stops`; StopMissing when it stays though it protects nothing.
+    """
+    try:
+        clear_stops(work)
+    except (OutcomeUnknown, *EXCHANGE_FAILED) as e:
+        if report is not None and is_misarmed(report, work.read().trade):
+            raise _missing(work, e) from e
+        raise
 
 
 def refuse_passed(work: Work, price: Decimal) -> None:

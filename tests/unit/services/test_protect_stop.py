@@ -214,6 +214,20 @@ def test_price_that_falls_through_the_stop_before_it_is_armed_again_ends_the_tra
     assert settle(world, faults) == []
 
 
+@pytest.mark.parametrize("refusal", [code(10006), code(170145), code(10003), http(502)])
+def test_stop_that_waits_for_a_rise_and_can_t_be_cancelled_protects_nothing(
+    world: World, faults: Faults, refusal: Action
+) -> None:
+    faults.on("place_order", first(lambda: world.set_price("BTCUSDT", "57000")), link="stop")
+    faults.on("cancel_order", refusal, times=999)
+
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+    again = monitor(world.desk)
+
+    assert (told.exit_code, exit_code_of(again)) == (10, 10)
+    assert settle(world, faults) == []
+
+
 def test_stop_that_fires_before_its_answer_is_read_ends_the_trade(world: World, faults: Faults) -> None:
     def crash() -> None:
         world.pass_time(0.1)
