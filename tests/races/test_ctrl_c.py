@@ -1,4 +1,4 @@
-"""Ctrl-C between a fill and its stop: the stop is placed first, and the command says what became of the trade."""
+"""Ctrl-C or SIGTERM between a fill and its stop: the stop is placed first, and what came of the trade is told."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ import pytest
 from tests.crash.situations import RECONCILE, propose, stop_gone
 from tests.races.conftest import MakeStage
 from tests.races.test_races import settled
+from tests.support.forkserver import Ended, Running
+
+
+def told_to_end(running: Running, number: signal.Signals) -> Ended:
+    """Send a signal to a command where it is frozen, let it go on, and return its end."""
+    assert running.wait_until_frozen()
+    os.kill(running.pid, number)
+    running.thaw()
+    return running.wait()
 
 
 def test_ctrl_c_after_the_entry_is_sent_waits_for_the_stop(make_stage: MakeStage) -> None:
@@ -25,11 +34,8 @@ def assert_waits_for_the_stop(make_stage: MakeStage, number: signal.Signals, nam
     stage = make_stage(wall=True)
     propose(stage)
     running = stage.start("approve", "1", "--execute", "--json", fault="freeze='after place_order'")
-    assert running.wait_until_frozen()
 
-    os.kill(running.pid, number)
-    running.thaw()
-    ended = running.wait()
+    ended = told_to_end(running, number)
 
     assert ended.code == 0, ended
     assert [o["role"] for o in ended.document["trade"]["orders"]] == ["entry", "stop"]
@@ -44,11 +50,8 @@ def test_monitor_that_repeats_ends_after_the_pass_that_it_is_at(
     stage = make_stage(wall=False)
     stop_gone(stage)
     running = stage.start("monitor", "--interval", "1", "--json", fault="freeze='after place_order'")
-    assert running.wait_until_frozen()
 
-    os.kill(running.pid, number)
-    running.thaw()
-    ended = running.wait()
+    ended = told_to_end(running, number)
 
     assert ended.code == code, ended
     assert '"action": "stop_armed"' in ended.out.splitlines()[0]
@@ -59,11 +62,8 @@ def test_ctrl_c_while_reconcile_arms_a_stop_waits_until_it_is_seen(make_stage: M
     stage = make_stage(wall=False)
     stop_gone(stage)
     running = stage.start(*RECONCILE, fault="freeze='after place_order'")
-    assert running.wait_until_frozen()
 
-    os.kill(running.pid, signal.SIGINT)
-    running.thaw()
-    ended = running.wait()
+    ended = told_to_end(running, signal.SIGINT)
 
     assert (ended.code, ended.document["differences"]) == (0, []), ended
     assert stage.faults() == []
