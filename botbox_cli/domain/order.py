@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Side(StrEnum):
@@ -99,8 +100,7 @@ class ReportStatus(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderReport:
+class OrderReport(NamedTuple):
     """An order as the exchange shows it: ids, state, cumulated base quantity and quote value.
 
     `base_price` is the last price when the order was made: from it Bybit takes which way a trigger lies.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO
@@ -73,8 +74,7 @@ class Trade:
         return Side.SELL if self.direction is Direction.LONG else Side.BUY
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Base coin that a trade holds, from its fills: a long's coins, or a short's debt (as a positive number).
 
     `entered` is what the entry filled, `entry_fee` and `exit_fee` the fees taken in base coin, `exited` what the exits

@@ -51,7 +51,7 @@ def result_of(body: Any) -> Row:
 
 def time_of(body: Any) -> datetime | None:
     """Return the server's clock when it wrote this answer; None if the answer does not say it usably."""
-    stamp = body.get("time") if isinstance(body, Mapping) else None
+    stamp = body.get("time") if isinstance(body, dict) else None
     try:
         return _time(stamp) if stamp else None
     except WireError:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from botbox_cli.domain.account import Balance, KeyInfo
 from botbox_cli.domain.candle import Interval
@@ -21,8 +21,7 @@ from botbox_cli.domain.order import OrderReport
 from botbox_cli.ports.candles import CandleBatch
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """One answer to "what of this order?": `report` is None when it is found nowhere; `at` is the exchange's clock
     before the first of the look-ups was answered, so that nothing older than `at` can have been overlooked.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
@@ -28,8 +29,7 @@ from botbox_cli.services.desk import Desk
 UNVALUED_MARKER = "fees_without_value"
 
 
-@dataclass(frozen=True, slots=True)
-class TradeBook:
+class TradeBook(NamedTuple):
     """One trade with its orders and fills, as the books hold them at one moment."""
 
     trade: Trade

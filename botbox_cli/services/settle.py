@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import inf
+from typing import NamedTuple
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
@@ -77,8 +77,7 @@ class Seen(Enum):
     """Proved: it never reached the exchange and can't any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """A look-up's finding and the exchange's row, when there was one.
 
     `is_nowhere`: every place to look was answered, and none has the order. `error`: why nobody could look.
