@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from typing import NamedTuple
 
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.fill import Fill
@@ -50,6 +51,8 @@ class Case:
     orders: dict[int, list[Order]]
     fills: dict[int, list[Fill]]
     setups: dict[int, SetupStatus]
+    positions: dict[int, TruePosition] = field(default_factory=dict)
+    """What `true_position` has added up already, by trade."""
 
 
 def glance(engine: PaperExchange, store: Store, account: Account, trade_id: int | None) -> Case:
@@ -133,8 +136,7 @@ def _entries_of_setups(case: Case) -> Iterator[str]:
             yield f"setup {setup_id}: entered {len(links)} times: {links}"
 
 
-@dataclass(frozen=True, slots=True)
-class TruePosition:
+class TruePosition(NamedTuple):
     """What the executions of a trade add up to; `outside` was sold by hand and is booked as ours."""
 
     direction: Direction
@@ -166,6 +168,13 @@ class TruePosition:
 
 def true_position(case: Case, trade: Trade) -> TruePosition:
     """Return the position of a trade by the exchange's executions (and the foreign sales that the books count in)."""
+    found = case.positions.get(trade.id)
+    if found is None:
+        found = case.positions[trade.id] = _added_up(case, trade)
+    return found
+
+
+def _added_up(case: Case, trade: Trade) -> TruePosition:
     truth = case.truth
     entries = truth.fills_of_orders(truth.of_trade(case.installation, trade.id, "entry"))
     exits = truth.fills_of_orders(truth.of_trade(case.installation, trade.id, "stop", "exit"))

@@ -90,6 +90,17 @@ class Day:
         self.store: Any = SqlStore("sqlite://", new_tag=lambda: TAG) if in_sql else MemoryStore(TAG)
         self.account = self.store.save_account(Mode.PAPER, "1", "hash", Venue.REPLAY)
         self.typist = Typist(self.rng, self.weather, self.engine, self.store, self.account)
+        clock = TaskClock(self.clock, self.baton, self.weather.skew_s)
+        self._session = DirectSession(self.faulty, timestamp=lambda: to_ms(clock.now()))
+        self._desk = Desk(
+            self.store,
+            NoCandles(),  # type: ignore[arg-type]
+            self.account,
+            None,  # type: ignore[arg-type]  # each process makes its own
+            clock,
+            self.weather.policy,
+            Holder("host", 1, "then", "day"),
+        )
         self._ticks = {s: self._tick_of(s) for s in self.weather.symbols}
         self._trace = trace
         self._dead: set[str] = set()
@@ -198,18 +209,7 @@ class Day:
     def _new_process(self) -> Process:
         self._processes += 1
         token = f"process{self._processes}"
-        clock = TaskClock(self.clock, self.baton, self.weather.skew_s)
-        desk = Desk(
-            self.store,
-            NoCandles(),  # type: ignore[arg-type]
-            self.account,
-            None,  # type: ignore[arg-type]  # the process makes its own
-            clock,
-            self.weather.policy,
-            Holder("host", 1, "then", token),
-        )
-        session = DirectSession(self.faulty, timestamp=lambda: to_ms(clock.now()))
-        return Process(desk, session, token, partial(self._step, token))
+        return Process(self._desk, self._session, token, partial(self._step, token))
 
     def _start(self, act: Callable[[Desk], Told]) -> None:
         """Run a command in a process of its own to its end, or its death, and judge what it said."""

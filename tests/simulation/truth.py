@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.instrument import Instrument
 from botbox_cli.exchange.paper.protocol import to_ms
-from botbox_cli.exchange.paper.rows import execution_row, order_row
+from botbox_cli.exchange.paper.state import Execution, Order
 
 OPEN = frozenset({"New", "PartiallyFilled", "Untriggered", "Triggered"})
 
@@ -35,8 +35,7 @@ def name_of(link: str) -> Name | None:
     return Name(match[1], int(match[2]), match[3], int(match[4])) if match else None
 
 
-@dataclass(frozen=True, slots=True)
-class TrueOrder:
+class TrueOrder(NamedTuple):
     """An order as the exchange has it; `base_price` is the last price when it was made."""
 
     link: str
@@ -57,8 +56,7 @@ class TrueOrder:
         return self.status in OPEN
 
 
-@dataclass(frozen=True, slots=True)
-class TrueFill:
+class TrueFill(NamedTuple):
     """An execution as the exchange has it; `fees` by coin, zeros left out."""
 
     execution_id: str
@@ -118,14 +116,14 @@ class Truth:
 
 def truth_of(engine: PaperExchange) -> Truth:
     """Return everything that the exchange holds now."""
-    orders, fills = engine.look()
-    symbols = {row["symbol"] for row in orders}
+    account = engine.advanced()
+    symbols = {order.symbol for order in account.orders.values()}
     rules = {symbol: rule for symbol in symbols if (rule := engine.instrument(symbol)) is not None}
     now_ms = to_ms(engine.clock.now())
     last = {symbol: price for symbol in symbols if (price := engine.market.last(symbol, now_ms)) is not None}
     return Truth(
-        tuple(_order(row) for row in orders),
-        tuple(_fill(row) for row in fills),
+        tuple(_order(each) for each in account.orders.values()),
+        tuple(_fill(each) for each in account.executions),
         wallet_of(engine),
         rules,
         last,
@@ -138,10 +136,8 @@ def truth_of_links(engine: PaperExchange, prefix: str) -> Truth:
     account = engine._books.begin()
     chosen = [order for link, order in account.by_link.items() if link.startswith(prefix)]
     rules = {o.symbol: rule for o in chosen if (rule := engine.instrument(o.symbol)) is not None}
-    orders = [_order(order_row(o, rules[o.symbol])) for o in chosen]
-    fills = [
-        _fill(execution_row(f, rules[f.symbol])) for o in chosen for f in account.of_order.get(o.order_id, ())
-    ]
+    orders = [_order(each) for each in chosen]
+    fills = [_fill(each) for o in chosen for each in account.of_order.get(o.order_id, ())]
     last = {s: price for s in rules if (price := engine.market.last(s, now_ms)) is not None}
     engine._books.commit()
     return Truth(tuple(orders), tuple(fills), {}, rules, last)
@@ -156,33 +152,32 @@ def wallet_of(engine: PaperExchange) -> dict[str, Decimal]:
         engine._books.commit()
 
 
-def _order(row: Mapping[str, Any]) -> TrueOrder:
+def _order(order: Order) -> TrueOrder:
     return TrueOrder(
-        link=row["orderLinkId"],
-        order_id=row["orderId"],
-        symbol=row["symbol"],
-        side=row["side"],
-        status=row["orderStatus"],
-        qty=Decimal(row["qty"]),
-        filled=Decimal(row["cumExecQty"]),
-        trigger=Decimal(row["triggerPrice"] or 0),
-        base_price=Decimal(row["basePrice"]),
-        is_stop=row["stopOrderType"] == "tpslOrder",
-        created_ms=int(row["createdTime"]),
-        updated_ms=int(row["updatedTime"]),
+        order.link_id,
+        order.order_id,
+        order.symbol,
+        order.side,
+        order.status,
+        order.qty,
+        order.cum_qty,
+        order.trigger_price,
+        order.last_at_creation,
+        order.stop_order_type == "tpslOrder",
+        order.created_ms,
+        order.updated_ms,
     )
 
 
-def _fill(row: Mapping[str, Any]) -> TrueFill:
-    fee = Decimal(row["execFee"])
+def _fill(execution: Execution) -> TrueFill:
     return TrueFill(
-        execution_id=row["execId"],
-        link=row["orderLinkId"],
-        order_id=row["orderId"],
-        symbol=row["symbol"],
-        side=row["side"],
-        price=Decimal(row["execPrice"]),
-        qty=Decimal(row["execQty"]),
-        fees=((row["feeCurrency"], fee),) if fee else (),
-        at_ms=int(row["execTime"]),
+        execution.exec_id,
+        execution.link_id,
+        execution.order_id,
+        execution.symbol,
+        execution.side,
+        execution.price,
+        execution.qty,
+        ((execution.fee_coin, execution.fee),) if execution.fee else (),
+        execution.time_ms,
     )

@@ -87,7 +87,8 @@ class _Life:
         self._on_step = on_step
 
     def step(self, name: str) -> None:
-        self.refuse_if_dead()
+        if self.death is not None:
+            raise self.death
         self.steps.append(name)
         try:
             self._on_step(name)
@@ -106,16 +107,19 @@ class _SteppedSession:
         self.wait_at_most = session.wait_at_most
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return partial(self._ask, name)
+        """Return one of pybit's methods, by its name; from then on the class has it."""
 
-    def _ask(self, name: str, **params: Any) -> Any:
-        link = params.get("orderLinkId")
-        what = f"{name} {link}" if link else name
-        self._life.step("ask " + what)
-        try:
-            return getattr(self._session, name)(**params)
-        finally:
-            self._life.step("told " + what)
+        def ask(stepped: _SteppedSession, **params: Any) -> Any:
+            link = params.get("orderLinkId")
+            what = f"{name} {link}" if link else name
+            stepped._life.step("ask " + what)
+            try:
+                return getattr(stepped._session, name)(**params)
+            finally:
+                stepped._life.step("told " + what)
+
+        setattr(_SteppedSession, name, ask)
+        return partial(ask, self)
 
 
 class _SteppedStore:

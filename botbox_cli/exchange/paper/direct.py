@@ -62,15 +62,19 @@ class DirectSession:
         """Nothing is waited for here: how long a timeout lasts is said by the fault."""
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
-        """Return one of pybit's methods, by its name."""
+        """Return one of pybit's methods, by its name; from then on the class has it."""
         try:
             method, path = _METHODS[name]
         except KeyError:
             raise AttributeError(name) from None
 
-        return partial(self._send, method, path)
+        def ask(session: DirectSession, *, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
+            return session._send(method, path, timestamp, params)
 
-    def _send(self, method: str, path: str, *, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
+        setattr(DirectSession, name, ask)
+        return partial(ask, self)
+
+    def _send(self, method: str, path: str, timestamp: int | None, params: dict[str, Any]) -> dict[str, Any]:
         if method == "GET":
             kept = {name: str(value) for name, value in params.items() if value is not None}
         else:

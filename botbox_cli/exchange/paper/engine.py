@@ -99,14 +99,19 @@ class PaperExchange:
     def look(self) -> tuple[list[Json], list[Json]]:
         """Return all order rows and all execution rows, oldest first, as of now: for those who check the books."""
         with self._lock:
-            account = self._books.begin()
-            trading, _ = self._desk_of(account)
-            self._within(lambda: trading.advance(to_ms(self.clock.now())))
-
+            account = self.advanced()
             orders = [rows.order_row(each, self._rules_of(each.symbol)) for each in account.orders.values()]
             return orders, [
                 rows.execution_row(each, self._rules_of(each.symbol)) for each in account.executions
             ]
+
+    def advanced(self) -> Account:
+        """Return the account itself, brought to now: to be read, and not changed."""
+        with self._lock:
+            account = self._books.begin()
+            trading, _ = self._desk_of(account)
+            self._within(lambda: trading.advance(to_ms(self.clock.now())))
+            return account
 
     def seen(self) -> Seen:
         """Return a mark of the account as it is, for `changes`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -42,7 +43,7 @@ class ScriptedMarket:
         self.depth = depth
         self._rows = list(instrument_rows() if rows is None else rows)
         self._rules: dict[str, Instrument] = {}
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: defaultdict[str, _Track] = defaultdict(_Track)
         self._klines: dict[tuple[str, str], list[list[str]]] = {}
         for symbol, price in prices.items():
             self.set_price(symbol, price, 0)
@@ -51,7 +52,7 @@ class ScriptedMarket:
 
     def set_price(self, symbol: str, price: Decimal | str, at_ms: int) -> None:
         """Let the last price be `price` from `at_ms` on, not before anything set already."""
-        track = self._tracks.setdefault(symbol, _Track())
+        track = self._tracks[symbol]
         assert not track.times or at_ms >= track.times[-1], "prices are written in time order"
         track.times.append(at_ms)
         track.prices.append(Decimal(price))
@@ -63,7 +64,7 @@ class ScriptedMarket:
 
     def set_book(self, symbol: str, book: Book | None) -> None:
         """Let the book of `symbol` be this one until it is set again; None returns to the made one."""
-        self._tracks.setdefault(symbol, _Track()).book = book
+        self._tracks[symbol].book = book
 
     def set_klines(self, symbol: str, interval: str, newest_first: Sequence[Sequence[str]]) -> None:
         """Let these rows be the candles of `symbol` and `interval`."""
