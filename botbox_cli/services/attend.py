@@ -17,13 +17,13 @@ from botbox_cli.errors import (
     StopPassed,
 )
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
+from botbox_cli.services.cancel_stop import clear_stops
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leave import carry_out, decide, exit_in_doubt, finish, leave, leave_without_stop
 from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_missing
 from botbox_cli.services.protect import (
     arm,
-    clear_stops,
     fits,
     graver,
     is_through,

@@ -22,6 +22,7 @@ from botbox_cli.errors import (
 )
 from botbox_cli.ports import Books
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
+from botbox_cli.services.cancel_stop import clear_stops, note_cancel
 from botbox_cli.services.lease import Work
 from botbox_cli.services.leftovers import give_up
 from botbox_cli.services.margin import close_out, note_interest
@@ -29,9 +30,7 @@ from botbox_cli.services.outside import adopt_outside_sales, coins_left, coins_m
 from botbox_cli.services.pair_rules import have_rules_changed
 from botbox_cli.services.protect import (
     arm,
-    clear_stops,
     is_through,
-    note_cancel,
     refuse_passed,
     wanted_stop_qty,
 )

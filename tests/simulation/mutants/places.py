@@ -8,7 +8,7 @@ LATE, OUTSIDE, MARGIN, PLAN = (f"services/{name}.py" for name in ("late_fills", 
 PAIR_RULES, DECLARE, LINKS = (f"services/{name}.py" for name in ("pair_rules", "declare_unfilled", "links"))
 WATCH, POLLS, POST, LOGIN = (f"services/{name}.py" for name in ("watch", "watch_polls", "post", "web_login"))
 GUARD, OFFICE, CHANNEL = "web/guard.py", "web/office.py", "notify/channel.py"
-UNBROKEN, MONITOR = "cli/unbroken.py", "services/monitor.py"
+UNBROKEN, MONITOR, CANCEL = "cli/unbroken.py", "services/monitor.py", "services/cancel_stop.py"
 ADOPT, BRAKES, RECONCILE, AUDIT = (
     f"services/{name}.py" for name in ("adopt_stop", "brakes", "reconcile", "audit")
 )

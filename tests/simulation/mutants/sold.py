@@ -2,10 +2,10 @@
 
 from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
+    CANCEL,
     LEAVE,
     MARGIN,
     OUTSIDE,
-    PROTECT,
     SETTLE,
     T_EXIT,
     T_LIFE,
@@ -39,7 +39,7 @@ SOLD_ONCE = (
         "the position is sold although its stop was not seen gone",
         (
             Edit(
-                PROTECT,
+                CANCEL,
                 '    else:\n        raise OutcomeUnknown(\n            f"stop {order.order_link_id} of trade',
                 "    else:\n        mark_forgotten(work, order)\n        return False\n"
                 '        raise OutcomeUnknown(\n            f"stop {order.order_link_id} of trade',
