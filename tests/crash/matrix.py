@@ -139,7 +139,9 @@ class Row:
         command = "close" if ended.argv[0] == "close" else "execute"
         document = ended.document
         for part in document.get("results", [document]):
-            told = Told(command, ended.code, part.get("trade_id"), bool(part.get("success")))
+            # Of several trades the gravest error makes the exit code: it is not said of those that have none.
+            code = ended.code if part.get("error") or part is document else 0
+            told = Told(command, code, part.get("trade_id"), bool(part.get("success")))
             yield from judge_told(told, case, accepted=accepted)
 
 
