@@ -16,6 +16,7 @@ from botbox_cli.errors import (
     StopMissing,
     StopPassed,
 )
+from botbox_cli.services.adopt_order import adopt, lost_links
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.cancel_stop import clear_stops
 from botbox_cli.services.lease import Work
@@ -56,6 +57,11 @@ class Snapshot:
     fills: tuple[Fill, ...] = ()
     quotes: dict[str, Quote] = field(default_factory=dict)
 
+    @property
+    def links(self) -> list[str]:
+        """Return the ids of all orders that it shows."""
+        return [*self.alive, *(fill.order_link_id for fill in self.fills)]
+
 
 @dataclass(frozen=True, slots=True)
 class Attended:
@@ -74,11 +80,13 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         StopMissing: The position has no stop on the exchange.
         ExchangeRejected, ExchangeUnavailable, ConfigError, NotFound, Mismatch, Conflict: as the parts do.
     """
-    before = work.read()
+    before = book = work.read()
     notes: list[str] = []
-    book = before
-    if not all(_is_as_shown(before, order, snapshot) for order in before.open_orders):
-        notes = _settle_all(work, before, snapshot)
+    if lost := lost_links(before, work.desk.store.installation, snapshot.links):
+        notes = [f"{link} was not in the books" for link in lost if adopt(work, link)]
+        book = work.read()
+    if not all(_is_as_shown(book, order, snapshot) for order in book.open_orders):
+        notes += _settle_all(work, book, snapshot)
         book = work.read()
     match book.trade.status:
         case TradeStatus.FAILED:

@@ -219,12 +219,12 @@ EARLIER_LIFE_MARGIN = timedelta(seconds=2)
 """Twice as far as our clock may be ahead of the exchange's: Bybit refuses a timestamp that leads by a second."""
 
 
-def is_of_an_earlier_life(order: Order, at: datetime) -> bool:
-    """Tell whether something of this order's id happened before the order was made.
+def is_of_an_earlier_life(made_at: datetime, at: datetime) -> bool:
+    """Tell whether something under a trade's id happened before the trade (or its order) was made.
 
     A database that was restored from a backup numbers its trades anew, and meets the orders of its own future.
     """
-    return at < order.created_at - EARLIER_LIFE_MARGIN
+    return at < made_at - EARLIER_LIFE_MARGIN
 
 
 def drop_unsent(books: Books, order: Order, why: str, at: datetime) -> None:

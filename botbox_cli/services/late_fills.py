@@ -42,15 +42,20 @@ def book_new_fills(desk: Desk, trades: Sequence[Trade]) -> tuple[list[Fill], lis
     The second list is what the books can't take, by trade. `trades` are all that may have new fills; not empty.
     """
     now = desk.clock.now()
-    with desk.store.read(desk.account) as books:
-        marker = books.marker(FILLS_MARKER)
-    oldest = min(t.created_at for t in trades)
-    since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
-    fills = desk.exchange.fills_since(since - OVERLAP)
+    fills = new_fills(desk, trades)
     refused = book_known_fills(desk, fills)
     with desk.store.write(desk.account) as books:
         books.set_marker(FILLS_MARKER, now.isoformat())
     return fills, refused
+
+
+def new_fills(desk: Desk, trades: Sequence[Trade]) -> list[Fill]:
+    """Return executions since the last pass (with an overlap), none from before the first of `trades`."""
+    with desk.store.read(desk.account) as books:
+        marker = books.marker(FILLS_MARKER)
+    oldest = min(t.created_at for t in trades)
+    since = max(oldest, datetime.fromisoformat(marker)) if marker else oldest
+    return desk.exchange.fills_since(since - OVERLAP)
 
 
 def unbooked(desk: Desk, fills: Sequence[Fill]) -> list[tuple[TradeBook, list[Fill]]]:
@@ -60,14 +65,17 @@ def unbooked(desk: Desk, fills: Sequence[Fill]) -> list[tuple[TradeBook, list[Fi
     with desk.store.read(desk.account) as books:
         for fill in fills:
             order = books.order_by_link_id(fill.order_link_id)
-            if order is None or is_of_an_earlier_life(order, fill.executed_at):
-                continue
-            if order.symbol == fill.symbol:
+            if order is not None and order.symbol == fill.symbol:
                 by_trade.setdefault(order.trade_id, []).append(fill)
         for trade_id, candidates in by_trade.items():
             book = read_trade(books, trade_id)
             known = {f.execution_id for f in book.fills}
-            new = [f for f in candidates if f.execution_id not in known]
+            made_at = book.trade.created_at
+            new = [
+                f
+                for f in candidates
+                if f.execution_id not in known and not is_of_an_earlier_life(made_at, f.executed_at)
+            ]
             if new:
                 found.append((book, new))
     return found

@@ -21,6 +21,7 @@ from botbox_cli.errors import (
     StopTooSmall,
 )
 from botbox_cli.ports import Books
+from botbox_cli.services.adopt_order import adopt_lost
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.cancel_stop import clear_stops, note_cancel
 from botbox_cli.services.lease import Work
@@ -101,7 +102,7 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
     if not keep and any(stop.side is Side.BUY for stop in stops):
         note_interest(work)
     try:
-        if clear_stops(work, stops) or not _is_sold_by_hand(work):
+        if _clear(work, stops) or not _is_sold_by_hand(work):
             is_all_left = _sell_down(work, price, keep)
     except Conflict:
         raise  # another process has the trade now: whatever is to be put back is its to put back
@@ -115,6 +116,13 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
         raise coins_missing(work, Decimal(0))
     else:
         _end_without_the_rest(work, reason)
+
+
+def _clear(work: Work, stops: Sequence[Order]) -> bool:
+    """Cancel these stops, and those which the books turn out to lack; tell whether one held the coins until then."""
+    if clear_stops(work, stops):
+        return True
+    return bool(stops) and adopt_lost(work) and clear_stops(work)
 
 
 def leave_without_stop(work: Work, price: Decimal, missing: StopMissing) -> None:

@@ -17,7 +17,6 @@ from botbox_cli.domain.order import (
     Order,
     OrderReport,
     OrderStatus,
-    OrderType,
     Role,
     parse_order_link_id,
 )
@@ -26,9 +25,9 @@ from botbox_cli.domain.trade import LIVING_TRADES, Trade, TradeStatus
 from botbox_cli.errors import (
     EXCHANGE_FAILED,
     BotboxError,
-    NotFound,
     OutcomeUnknown,
 )
+from botbox_cli.services.adopt_order import adopt
 from botbox_cli.services.book import TradeBook, books_of, instrument_of
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
@@ -40,7 +39,7 @@ from botbox_cli.services.protect import (
     largest_stop,
     wanted_stop_qty,
 )
-from botbox_cli.services.settle import look, take_report
+from botbox_cli.services.settle import look
 
 LOOK_BACK = timedelta(days=7)
 """How far back executions are compared for trades that have ended; living trades are compared from their start."""
@@ -324,7 +323,9 @@ def _mend(desk: Desk, difference: Difference, budget: Budget) -> None:
             since = desk.clock.now() - LOOK_BACK
             book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
         elif difference.kind == "unknown_order":
-            _adopt(desk, difference, budget)
+            link = difference.theirs.rpartition("(")[2].rstrip(")")
+            with working_on(desk, difference.trade_id or 0, budget) as work:
+                adopt(work, link)
         elif difference.kind in MENDED_BY_A_LOOK and difference.trade_id is not None:
             with working_on(desk, difference.trade_id, budget) as work:
                 for order in work.read().open_orders:
@@ -350,42 +351,3 @@ def _arm_if_safe(work: Work) -> None:
         return
     if instrument.is_sellable(wanted_stop_qty(book, instrument), quote.last):
         arm(work)
-
-
-def _adopt(desk: Desk, difference: Difference, budget: Budget) -> None:
-    """Take an order of ours that the books lost back into its trade, and book what it did."""
-    link = difference.theirs.rpartition("(")[2].rstrip(")")
-    parsed = parse_order_link_id(link)
-    assert parsed is not None, "only our own ids are adopted"
-    _, trade_id, role, attempt = parsed
-    with working_on(desk, trade_id, budget) as work:
-        trade = work.read().trade
-        report = desk.exchange.look_up(trade.symbol, link, since=trade.created_at).report
-        if report is None:
-            raise NotFound(f"order {link} of {trade.symbol} is not on the exchange any more")
-        with desk.store.write(desk.account) as books:
-            trade = books.trade(trade_id)
-            if trade.status not in LIVING_TRADES or trade.symbol != report.symbol:
-                raise NotFound(f"trade {trade_id} is {trade.status}: it can't take order {link}")
-            order = books.add_order(
-                Order(
-                    trade_id=trade_id,
-                    role=role,
-                    attempt=attempt,
-                    order_link_id=report.order_link_id,
-                    symbol=report.symbol,
-                    side=report.side,
-                    order_type=OrderType.STOP_MARKET if report.is_stop else OrderType.MARKET,
-                    qty=report.qty,
-                    status=OrderStatus.WORKING,
-                    created_at=report.created_at,
-                    updated_at=desk.clock.now(),
-                    trigger_price=report.trigger_price,
-                    exchange_order_id=report.exchange_order_id,
-                    sent_at=report.created_at,
-                    sends=1,
-                    reason="adopted from the exchange",
-                )
-            )
-            work.log(books, "adopted", f"{role} {order.order_link_id}")
-        take_report(work, order, report)

@@ -101,7 +101,7 @@ def look(work: Work, order: Order, *, is_brief: bool = False) -> Sight:
         with_fills=order.role is not Role.STOP,  # A market order has mostly filled when it is looked for.
         is_brief=is_brief,
     )
-    if found.report is not None and is_of_an_earlier_life(order, found.report.created_at):
+    if found.report is not None and _is_of_an_earlier_life(work, order, found.report):
         mark_absent(work, order, OLDER_COPY)
         return Sight(Seen.DONE)
     if found.report is not None:
@@ -111,6 +111,16 @@ def look(work: Work, order: Order, *, is_brief: bool = False) -> Sight:
     if order.status is OrderStatus.UNKNOWN and is_proof_of_absence(work, order, found):
         return Sight(Seen.ABSENT)
     return Sight(Seen.PENDING, is_nowhere=True)
+
+
+def _is_of_an_earlier_life(work: Work, order: Order, report: OrderReport) -> bool:
+    """Tell whether a row under our id is of an earlier life of these books: older than the trade itself.
+
+    What is older than the order alone is of this trade: the books had lost it.
+    """
+    if not is_of_an_earlier_life(order.created_at, report.created_at):
+        return False
+    return is_of_an_earlier_life(work.read().trade.created_at, report.created_at)
 
 
 def is_proof_of_absence(work: Work, order: Order, found: Look) -> bool:

@@ -129,7 +129,7 @@ ONE_ENTRY = (
     Mutant(
         "own-future-taken-for-ours",
         "a restored database takes the orders of its own earlier life for its new ones",
-        (Edit(BOOK, "    return at < order.created_at - EARLIER_LIFE_MARGIN", "    return False"),),
+        (Edit(BOOK, "    return at < made_at - EARLIER_LIFE_MARGIN", "    return False"),),
         (T_BACKUP,),
     ),
     Mutant(

@@ -29,8 +29,8 @@ BOOKS_EQUAL = (
         (
             Edit(
                 LATE,
-                "            if order is None or is_of_an_earlier_life(order, fill.executed_at):\n",
-                "            if order is None or not order.is_open:\n",
+                "            if order is not None and order.symbol == fill.symbol:\n",
+                "            if order is not None and order.is_open:\n",
             ),
         ),
         (f"{T_RACES}::test_fill_that_appears_after_its_entry_was_given_up_is_protected",),
