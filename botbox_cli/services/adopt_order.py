@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from botbox_cli.domain.order import Order, OrderStatus, OrderType, parse_order_link_id
+from botbox_cli.domain.fill import Fill
+from botbox_cli.domain.order import Order, OrderReport, OrderStatus, OrderType, parse_order_link_id
 from botbox_cli.domain.trade import LIVING_TRADES
 from botbox_cli.errors import EXCHANGE_FAILED, NotFound
-from botbox_cli.services.book import TradeBook, is_of_an_earlier_life
+from botbox_cli.services.book import TradeBook, is_from, is_of_an_earlier_life
 from botbox_cli.services.late_fills import new_fills
 from botbox_cli.services.lease import Work
 from botbox_cli.services.settle import take_report
 
 
-def lost_links(book: TradeBook, installation: str, seen: Iterable[str]) -> list[str]:
-    """Return those ids among `seen` under which this trade has sent an order that is not in the books."""
+def lost_links(
+    book: TradeBook, installation: str, alive: Iterable[OrderReport], fills: Iterable[Fill]
+) -> list[str]:
+    """Return the ids under which this trade has sent orders that are not in the books, among those shown."""
     known = {order.order_link_id for order in book.orders}
-    unknown = [(link, parse_order_link_id(link)) for link in dict.fromkeys(seen) if link not in known]
-    return [link for link, name in unknown if name is not None and name[:2] == (installation, book.trade.id)]
+    shown = [
+        *((o.order_link_id, o.symbol, o.created_at) for o in alive),
+        *((f.order_link_id, f.symbol, f.executed_at) for f in fills),
+    ]
+    lost = (s[0] for s in shown if s[0] not in known and is_from(book.trade, installation, *s))
+    return list(dict.fromkeys(lost))
 
 
 def adopt_lost(work: Work) -> bool:
@@ -33,8 +40,7 @@ def adopt_lost(work: Work) -> bool:
         alive = desk.exchange.open_orders()
     except EXCHANGE_FAILED:
         return False
-    seen = (*(o.order_link_id for o in alive), *(f.order_link_id for f in fills))
-    taken = [adopt(work, link) for link in lost_links(book, desk.store.installation, seen)]
+    taken = [adopt(work, link) for link in lost_links(book, desk.store.installation, alive, fills)]
     return any(taken)
 
 

@@ -57,11 +57,6 @@ class Snapshot:
     fills: tuple[Fill, ...] = ()
     quotes: dict[str, Quote] = field(default_factory=dict)
 
-    @property
-    def links(self) -> list[str]:
-        """Return the ids of all orders that it shows."""
-        return [*self.alive, *(fill.order_link_id for fill in self.fills)]
-
 
 @dataclass(frozen=True, slots=True)
 class Attended:
@@ -82,7 +77,8 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
     """
     before = book = work.read()
     notes: list[str] = []
-    if lost := lost_links(before, work.desk.store.installation, snapshot.links):
+    shown = snapshot.alive.values(), snapshot.fills
+    if lost := lost_links(before, work.desk.store.installation, *shown):
         notes = [f"{link} was not in the books" for link in lost if adopt(work, link)]
         book = work.read()
     if not all(_is_as_shown(book, order, snapshot) for order in book.open_orders):

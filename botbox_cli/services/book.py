@@ -227,6 +227,13 @@ def is_of_an_earlier_life(made_at: datetime, at: datetime) -> bool:
     return at < made_at - EARLIER_LIFE_MARGIN
 
 
+def is_from(trade: Trade, installation: str, link: str, symbol: str, at: datetime) -> bool:
+    """Tell whether what happened `at` under an order's id is of this trade, whether or not the books know the order."""
+    name = parse_order_link_id(link)
+    is_named = name is not None and name[:2] == (installation, trade.id) and symbol == trade.symbol
+    return is_named and not is_of_an_earlier_life(trade.created_at, at)
+
+
 def drop_unsent(books: Books, order: Order, why: str, at: datetime) -> None:
     """Mark an order that certainly never reached the exchange."""
     books.move_order(

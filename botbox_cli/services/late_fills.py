@@ -9,10 +9,12 @@ from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
 from botbox_cli.errors import Conflict, Mismatch
+from botbox_cli.ports import Books
 from botbox_cli.services.book import (
     TradeBook,
     add_fills,
     instrument_of,
+    is_from,
     is_of_an_earlier_life,
     project,
     read_trade,
@@ -40,13 +42,22 @@ def book_new_fills(desk: Desk, trades: Sequence[Trade]) -> tuple[list[Fill], lis
     """Return executions since the last pass (with an overlap), those of orders we know booked, whatever their state.
 
     The second list is what the books can't take, by trade. `trades` are all that may have new fills; not empty.
+    An execution of an order that the books lack keeps the mark of this pass back until that order is taken in.
     """
     now = desk.clock.now()
     fills = new_fills(desk, trades)
     refused = book_known_fills(desk, fills)
     with desk.store.write(desk.account) as books:
-        books.set_marker(FILLS_MARKER, now.isoformat())
+        if not any(_is_lost(books, desk.store.installation, fill, trades) for fill in fills):
+            books.set_marker(FILLS_MARKER, now.isoformat())
     return fills, refused
+
+
+def _is_lost(books: Books, installation: str, fill: Fill, trades: Sequence[Trade]) -> bool:
+    """Tell whether an execution is of an order that one of these trades has sent and the books lack."""
+    link, at = fill.order_link_id, fill.executed_at
+    is_ours = any(is_from(trade, installation, link, fill.symbol, at) for trade in trades)
+    return is_ours and books.order_by_link_id(link) is None
 
 
 def new_fills(desk: Desk, trades: Sequence[Trade]) -> list[Fill]:

@@ -13,6 +13,7 @@ from botbox_cli.domain.trade import TradeStatus
 from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
+from tests.support.faults import LOOK_UPS, Faults, code
 from tests.support.process import Killed, Process, at
 from tests.support.verdict import only_trade, open_trade, settle, truth
 from tests.support.world import World, a_world
@@ -112,6 +113,26 @@ def test_trade_that_was_closed_since_the_copy_is_not_sold_again(rich: World, pri
     rich.pass_time(3600)
 
     monitor(rich.new_desk("restored"))
+
+    assert only_trade(rich).status is TradeStatus.CLOSED
+    assert coins(rich) >= 1
+    assert settle(rich) == []
+
+
+def test_sale_since_the_copy_that_could_not_be_looked_up_at_first_is_found_by_a_later_pass(
+    rich: World,
+) -> None:
+    trade = open_trade(rich)
+    with put_back(rich):
+        assert close(rich.desk, trade.id).success
+    rich.pass_time(3600)
+    faults = Faults(rich)
+    faults.on(LOOK_UPS, code(10016), link="-exit1", times=99)
+    assert [e.error.exit_code for e in monitor(rich.new_desk("restored")).errors] == [6]
+    faults.clear()
+    rich.pass_time(3600)
+
+    monitor(rich.new_desk("later"))
 
     assert only_trade(rich).status is TradeStatus.CLOSED
     assert coins(rich) >= 1
