@@ -31,9 +31,10 @@ class Edit(NamedTuple):
 class Mutant(NamedTuple):
     """A name, what it breaks in words, how, and who is expected to notice.
 
-    `tests` are pytest's ids of files or functions. `in_days`: whether the simulation could tell at all. It keeps its
-    books in memory, asks the exchange without HTTP, has one account and pairs whose rules stay, and its owner moves no
-    coins away; nothing is printed, served, streamed or told in it, and nobody declares an entry unfilled.
+    `tests` are pytest's ids of files or functions. `in_days`: whether the simulation could tell at all. It
+    keeps its books in memory, asks the exchange without HTTP, has one account and pairs whose rules stay, and
+    its owner moves no coins away and puts no copy of the books back; nothing is printed, served, streamed or
+    told in it, and nobody declares an entry unfilled.
     """
 
     name: str

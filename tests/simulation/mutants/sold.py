@@ -2,11 +2,14 @@
 
 from tests.simulation.mutants.mutant import Edit, Mutant
 from tests.simulation.mutants.places import (
+    ATTEND,
     CANCEL,
+    LATE,
     LEAVE,
     MARGIN,
     OUTSIDE,
     SETTLE,
+    T_BACKUP,
     T_EXIT,
     T_LIFE,
     T_MOVED,
@@ -243,5 +246,60 @@ SOLD_ONCE = (
             ),
         ),
         (f"{T_MOVED}::test_what_is_left_of_one_trade_is_not_what_another_holds",),
+    ),
+    Mutant(
+        "lost-orders-are-nobodys",
+        "a pass acts on a trade without the orders that a copy of the books lacks",
+        (
+            Edit(
+                ATTEND,
+                "    if lost := lost_links(before, work.desk.store.installation, *shown):\n",
+                "    if lost := lost_links(before, work.desk.store.installation, *shown)[:0]:\n",
+            ),
+        ),
+        (f"{T_BACKUP}::test_trade_that_was_closed_since_the_copy_is_not_sold_again",),
+        in_days=False,
+    ),
+    Mutant(
+        "exit-without-the-lost",
+        "an exit sells without the orders that a copy of the books lacks",
+        (
+            Edit(
+                LEAVE,
+                "    return bool(stops) and adopt_lost(work) and clear_stops(work)\n",
+                "    return False\n",
+            ),
+        ),
+        (f"{T_BACKUP}::test_close_after_a_copy_was_put_back_sells_no_more_than_is_held",),
+        in_days=False,
+    ),
+    Mutant(
+        "older-than-the-order",
+        "what a trade sent before its books were put back counts as another trade's",
+        (
+            Edit(
+                SETTLE,
+                "    return is_of_an_earlier_life(work.read().trade.created_at, report.created_at)\n",
+                "    return True\n",
+            ),
+        ),
+        (f"{T_BACKUP}::test_next_entry_settles_the_trade_with_the_stop_that_it_has",),
+        in_days=False,
+    ),
+    Mutant(
+        "mark-past-the-lost",
+        "executions that the books could not take in are not looked at again",
+        (
+            Edit(
+                LATE,
+                "        if not any(_is_lost(books, desk.store.installation, fill, trades) for fill in fills):\n"
+                "            books.set_marker(FILLS_MARKER, now.isoformat())\n",
+                "        books.set_marker(FILLS_MARKER, now.isoformat())\n",
+            ),
+        ),
+        (
+            f"{T_BACKUP}::test_sale_since_the_copy_that_could_not_be_looked_up_at_first_is_found_by_a_later_pass",
+        ),
+        in_days=False,
     ),
 )

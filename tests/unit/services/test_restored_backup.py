@@ -15,7 +15,7 @@ from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from tests.support.faults import LOOK_UPS, Faults, code
 from tests.support.process import Killed, Process, at
-from tests.support.verdict import only_trade, open_trade, settle, truth
+from tests.support.verdict import only_trade, open_trade, settle, tell_execute, truth
 from tests.support.world import World, a_world
 
 
@@ -188,3 +188,13 @@ def test_close_after_a_copy_was_put_back_sells_no_more_than_is_held(rich: World,
 
 def by_hand_cancelled(world: World, link: str) -> None:
     world.session.cancel_order(category="spot", symbol="BTCUSDT", orderLinkId=link, orderFilter="tpslOrder")
+
+
+def test_next_entry_settles_the_trade_with_the_stop_that_it_has(rich: World) -> None:
+    without_stop(rich)
+
+    told = tell_execute(rich.new_desk("restored"), rich.add_setup().id)
+
+    assert told.exit_code == 0
+    assert [o.link for o in truth(rich).orders if o.is_open] == ["bb-test01-1-stop1", "bb-test01-2-stop1"]
+    assert settle(rich) == []
