@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO, plain
+from botbox_cli.domain.order import parse_order_link_id
 from botbox_cli.domain.trade import ENDED_TRADES, LIVING_TRADES, Trade
 from botbox_cli.errors import Conflict, Mismatch
 from botbox_cli.ports import Books
@@ -56,8 +57,9 @@ def book_new_fills(desk: Desk, trades: Sequence[Trade]) -> tuple[list[Fill], lis
 def _is_lost(books: Books, installation: str, fill: Fill, trades: Sequence[Trade]) -> bool:
     """Tell whether an execution is of an order that one of these trades has sent and the books lack."""
     link, at = fill.order_link_id, fill.executed_at
-    is_ours = any(is_from(trade, installation, link, fill.symbol, at) for trade in trades)
-    return is_ours and books.order_by_link_id(link) is None
+    if parse_order_link_id(link) is None or books.order_by_link_id(link) is not None:
+        return False
+    return any(is_from(trade, installation, link, fill.symbol, at) for trade in trades)
 
 
 def new_fills(desk: Desk, trades: Sequence[Trade]) -> list[Fill]:
