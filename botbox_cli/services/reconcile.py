@@ -28,7 +28,7 @@ from botbox_cli.errors import (
     OutcomeUnknown,
 )
 from botbox_cli.services.adopt_order import adopt
-from botbox_cli.services.book import TradeBook, books_of, instrument_of
+from botbox_cli.services.book import TradeBook, books_of, instrument_of, is_of_an_earlier_life
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
@@ -165,7 +165,7 @@ def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             remedy = "cancel it on the exchange's website: the books hold it as ended"
             yield Difference(known.trade_id, "order_alive", str(known.status), theirs, remedy)
         else:
-            yield _unknown(sides, parsed[1], report.symbol, theirs)
+            yield _unknown(sides, parsed[1], report.symbol, report.created_at, theirs)
     ended: dict[str, list[Fill]] = {}
     for fill in sides.fills:
         if fill.order_link_id not in sides.alive and fill.order_link_id not in sides.known_links:
@@ -175,12 +175,13 @@ def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
         if parsed is not None and parsed[0] == desk.store.installation:
             qty = plain(sum((f.qty for f in fills), ZERO))
             theirs = f"{fills[0].side} {qty} {fills[0].symbol} ({link})"
-            yield _unknown(sides, parsed[1], fills[0].symbol, theirs)
+            yield _unknown(sides, parsed[1], fills[0].symbol, fills[0].executed_at, theirs)
 
 
-def _unknown(sides: _Sides, trade_id: int, symbol: str, theirs: str) -> Difference:
+def _unknown(sides: _Sides, trade_id: int, symbol: str, at: datetime, theirs: str) -> Difference:
     remedy = "no open trade of these books can take it: look at it on the exchange's website; it has no stop of ours"
-    if any(b.trade.id == trade_id and b.trade.symbol == symbol for b in sides.living):
+    trade = next((b.trade for b in sides.living if b.trade.id == trade_id), None)
+    if trade is not None and trade.symbol == symbol and not is_of_an_earlier_life(trade.created_at, at):
         remedy = "`botbox reconcile --apply` adopts it"
     return Difference(trade_id, "unknown_order", "not in the books", theirs, remedy)
 

@@ -17,7 +17,7 @@ from botbox_cli.services.monitor import monitor
 from botbox_cli.services.reconcile import Difference, _mend, reconcile
 from botbox_cli.services.trades import one_trade
 from tests.support.faults import LOOK_UPS, READS, Action, Faults, after, broken, code, then
-from tests.support.verdict import settle
+from tests.support.verdict import open_trade, orders_of, settle
 from tests.support.world import World, a_world
 
 
@@ -104,11 +104,11 @@ def test_what_was_mended_and_can_not_be_compared_is_no_certainty(world: World, a
     assert settle(world, faults) == []
 
 
-def by_hand(world: World, link: str, side: str, qty: str) -> None:
+def by_hand(world: World, link: str, side: str, qty: str, **more: str) -> None:
     """Trade at market under an id of botbox's that its books do not know, as after a database was restored."""
     world.session.place_order(
         category="spot", symbol="BTCUSDT", side=side, orderType="Market", qty=qty, marketUnit="baseCoin",
-        orderLinkId=link,
+        orderLinkId=link, **more,
     )  # fmt: skip
 
 
@@ -147,3 +147,16 @@ def test_an_order_that_vanished_before_it_was_adopted_is_no_bug(world: World) ->
     lost = Difference(1, "unknown_order", "not in the books", "buy 0.01 BTCUSDT (bb-test01-1-exit7)", "")
 
     _mend(world.desk, lost, Budget(world.clock))
+
+
+def test_an_order_older_than_the_trade_of_its_number_is_not_adopted(world: World) -> None:
+    by_hand(world, "mine", "Buy", "0.02")
+    by_hand(world, "bb-test01-2-stop9", "Sell", "0.01", orderFilter="tpslOrder", triggerPrice="50000")
+    world.pass_time(60)
+    open_trade(world)
+
+    result = reconcile(world.desk, apply=True)
+
+    [left] = [d for d in result.differences if d.kind == "unknown_order"]
+    assert "--apply" not in left.remedy
+    assert all(o.order_link_id != "bb-test01-2-stop9" for o in orders_of(world))
