@@ -54,8 +54,9 @@ class ScriptedMarket:
         """Let the last price be `price` from `at_ms` on, not before anything set already."""
         track = self._tracks[symbol]
         assert not track.times or at_ms >= track.times[-1], "prices are written in time order"
-        track.times.append(at_ms)
+        # In this order: whoever reads on another thread finds a price for each time.
         track.prices.append(Decimal(price))
+        track.times.append(at_ms)
 
     def set_path(self, symbol: str, path: Iterable[tuple[int, Decimal | str]]) -> None:
         """Append a path of (moment, price)."""
