@@ -14,17 +14,18 @@ from botbox_cli.services.lease import Work
 from botbox_cli.services.settle import take_report
 
 
-def lost_links(
-    book: TradeBook, installation: str, alive: Iterable[OrderReport], fills: Iterable[Fill]
+def adopt_shown(
+    work: Work, book: TradeBook, alive: Iterable[OrderReport], fills: Iterable[Fill]
 ) -> list[str]:
-    """Return the ids under which this trade has sent orders that are not in the books, among those shown."""
+    """Take those orders of this trade back that are shown and that its `book` lacks; return their ids."""
     known = {order.order_link_id for order in book.orders}
     shown = [
         *((o.order_link_id, o.symbol, o.created_at) for o in alive),
         *((f.order_link_id, f.symbol, f.executed_at) for f in fills),
     ]
-    lost = (s[0] for s in shown if s[0] not in known and is_from(book.trade, installation, *s))
-    return list(dict.fromkeys(lost))
+    installation = work.desk.store.installation
+    lost = [s[0] for s in shown if s[0] not in known and is_from(book.trade, installation, *s)]
+    return [link for link in dict.fromkeys(lost) if adopt(work, link)]
 
 
 def adopt_lost(work: Work) -> bool:
@@ -40,8 +41,7 @@ def adopt_lost(work: Work) -> bool:
         alive = desk.exchange.open_orders()
     except EXCHANGE_FAILED:
         return False
-    taken = [adopt(work, link) for link in lost_links(book, desk.store.installation, alive, fills)]
-    return any(taken)
+    return bool(adopt_shown(work, book, alive, fills))
 
 
 def adopt(work: Work, link: str) -> bool:

@@ -16,7 +16,7 @@ from botbox_cli.errors import (
     StopMissing,
     StopPassed,
 )
-from botbox_cli.services.adopt_order import adopt, lost_links
+from botbox_cli.services.adopt_order import adopt_shown
 from botbox_cli.services.book import TradeBook, instrument_of, read_trade
 from botbox_cli.services.cancel_stop import clear_stops
 from botbox_cli.services.lease import Work
@@ -76,11 +76,9 @@ def attend(work: Work, snapshot: Snapshot, *, act: bool = True) -> Attended:
         ExchangeRejected, ExchangeUnavailable, ConfigError, NotFound, Mismatch, Conflict: as the parts do.
     """
     before = book = work.read()
-    notes: list[str] = []
-    shown = snapshot.alive.values(), snapshot.fills
-    if lost := lost_links(before, work.desk.store.installation, *shown):
-        notes = [f"{link} was not in the books" for link in lost if adopt(work, link)]
+    if adopted := adopt_shown(work, book, snapshot.alive.values(), snapshot.fills):
         book = work.read()
+    notes = [f"{link} was not in the books" for link in adopted]
     if not all(_is_as_shown(book, order, snapshot) for order in book.open_orders):
         notes += _settle_all(work, book, snapshot)
         book = work.read()

@@ -102,7 +102,7 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
     if not keep and any(stop.side is Side.BUY for stop in stops):
         note_interest(work)
     try:
-        if _clear(work, stops) or not _is_sold_by_hand(work):
+        if _clear_all(work, stops) or not _is_sold_by_hand(work):
             is_all_left = _sell_down(work, price, keep)
     except Conflict:
         raise  # another process has the trade now: whatever is to be put back is its to put back
@@ -118,7 +118,7 @@ def carry_out(work: Work, stops: Sequence[Order], reason: str, price: Decimal, k
         _end_without_the_rest(work, reason)
 
 
-def _clear(work: Work, stops: Sequence[Order]) -> bool:
+def _clear_all(work: Work, stops: Sequence[Order]) -> bool:
     """Cancel these stops, and those which the books turn out to lack; tell whether one held the coins until then."""
     if clear_stops(work, stops):
         return True

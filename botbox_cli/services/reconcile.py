@@ -28,7 +28,7 @@ from botbox_cli.errors import (
     OutcomeUnknown,
 )
 from botbox_cli.services.adopt_order import adopt
-from botbox_cli.services.book import TradeBook, books_of, instrument_of, is_of_an_earlier_life
+from botbox_cli.services.book import TradeBook, books_of, instrument_of, is_from
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
@@ -165,7 +165,7 @@ def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
             remedy = "cancel it on the exchange's website: the books hold it as ended"
             yield Difference(known.trade_id, "order_alive", str(known.status), theirs, remedy)
         else:
-            yield _unknown(sides, parsed[1], report.symbol, report.created_at, theirs)
+            yield _unknown(desk, sides, link, report.symbol, report.created_at, theirs)
     ended: dict[str, list[Fill]] = {}
     for fill in sides.fills:
         if fill.order_link_id not in sides.alive and fill.order_link_id not in sides.known_links:
@@ -175,15 +175,15 @@ def _unknown_orders(desk: Desk, sides: _Sides) -> Iterator[Difference]:
         if parsed is not None and parsed[0] == desk.store.installation:
             qty = plain(sum((f.qty for f in fills), ZERO))
             theirs = f"{fills[0].side} {qty} {fills[0].symbol} ({link})"
-            yield _unknown(sides, parsed[1], fills[0].symbol, fills[0].executed_at, theirs)
+            yield _unknown(desk, sides, link, fills[0].symbol, fills[0].executed_at, theirs)
 
 
-def _unknown(sides: _Sides, trade_id: int, symbol: str, at: datetime, theirs: str) -> Difference:
+def _unknown(desk: Desk, sides: _Sides, link: str, symbol: str, at: datetime, theirs: str) -> Difference:
     remedy = "no open trade of these books can take it: look at it on the exchange's website; it has no stop of ours"
-    trade = next((b.trade for b in sides.living if b.trade.id == trade_id), None)
-    if trade is not None and trade.symbol == symbol and not is_of_an_earlier_life(trade.created_at, at):
+    if any(is_from(b.trade, desk.store.installation, link, symbol, at) for b in sides.living):
         remedy = "`botbox reconcile --apply` adopts it"
-    return Difference(trade_id, "unknown_order", "not in the books", theirs, remedy)
+    parsed = parse_order_link_id(link)
+    return Difference(parsed[1] if parsed else None, "unknown_order", "not in the books", theirs, remedy)
 
 
 def _unbooked_fills(desk: Desk, sides: _Sides) -> Iterator[Difference]:
@@ -323,10 +323,9 @@ def _mend(desk: Desk, difference: Difference, budget: Budget) -> None:
         if difference.kind == "fill_not_booked":
             since = desk.clock.now() - LOOK_BACK
             book_known_fills(desk, desk.exchange.fills_since(min(since, _started(desk, difference.trade_id))))
-        elif difference.kind == "unknown_order":
-            link = difference.theirs.rpartition("(")[2].rstrip(")")
-            with working_on(desk, difference.trade_id or 0, budget) as work:
-                adopt(work, link)
+        elif difference.kind == "unknown_order" and difference.trade_id is not None:
+            with working_on(desk, difference.trade_id, budget) as work:
+                adopt(work, difference.theirs.rpartition("(")[2].rstrip(")"))
         elif difference.kind in MENDED_BY_A_LOOK and difference.trade_id is not None:
             with working_on(desk, difference.trade_id, budget) as work:
                 for order in work.read().open_orders:

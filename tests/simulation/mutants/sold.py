@@ -253,8 +253,8 @@ SOLD_ONCE = (
         (
             Edit(
                 ATTEND,
-                "    if lost := lost_links(before, work.desk.store.installation, *shown):\n",
-                "    if lost := lost_links(before, work.desk.store.installation, *shown)[:0]:\n",
+                "    if adopted := adopt_shown(work, book, snapshot.alive.values(), snapshot.fills):\n",
+                "    if adopted := adopt_shown(work, book, (), ()):\n",
             ),
         ),
         (f"{T_BACKUP}::test_trade_that_was_closed_since_the_copy_is_not_sold_again",),
