@@ -28,13 +28,16 @@ class Baton:
         self._clock = clock
         self._rng = rng
         self._current: _Task | None = None
-        self.is_racing = False
         self._referee: greenlet | None = None
+
+    @property
+    def is_racing(self) -> bool:
+        return self._current is not None
 
     def run(self, acts: Sequence[Callable[[], None]]) -> None:
         """Run all to their ends. None of them may raise."""
         assert not self.is_racing, "one race at a time"
-        self._referee, self.is_racing = getcurrent(), True
+        self._referee = getcurrent()
         alive = [_Task(act, self._clock.now()) for act in acts]
         while alive:
             self._current = task = self._next(alive)
@@ -42,7 +45,6 @@ class Baton:
             if task.thread.dead:
                 alive.remove(task)
         self._current = self._referee = None
-        self.is_racing = False
 
     def pause(self, seconds: float) -> None:
         """Let the others go on; return when it is this task's turn again, at least `seconds` later."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from functools import cached_property
 from typing import NamedTuple
 
 from botbox_cli.domain.account import Account
@@ -51,8 +52,10 @@ class Case:
     orders: dict[int, list[Order]]
     fills: dict[int, list[Fill]]
     setups: dict[int, SetupStatus]
-    positions: dict[int, TruePosition] = field(default_factory=dict)
-    """What `true_position` has added up already, by trade."""
+
+    @cached_property
+    def positions(self) -> dict[int, TruePosition]:
+        return {trade.id: _added_up(self, trade) for trade in self.trades}
 
 
 def glance(engine: PaperExchange, store: Store, account: Account, trade_id: int | None) -> Case:
@@ -168,10 +171,7 @@ class TruePosition(NamedTuple):
 
 def true_position(case: Case, trade: Trade) -> TruePosition:
     """Return the position of a trade by the exchange's executions (and the foreign sales that the books count in)."""
-    found = case.positions.get(trade.id)
-    if found is None:
-        found = case.positions[trade.id] = _added_up(case, trade)
-    return found
+    return case.positions[trade.id]
 
 
 def _added_up(case: Case, trade: Trade) -> TruePosition:

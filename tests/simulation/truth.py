@@ -154,30 +154,30 @@ def wallet_of(engine: PaperExchange) -> dict[str, Decimal]:
 
 def _order(order: Order) -> TrueOrder:
     return TrueOrder(
-        order.link_id,
-        order.order_id,
-        order.symbol,
-        order.side,
-        order.status,
-        order.qty,
-        order.cum_qty,
-        order.trigger_price,
-        order.last_at_creation,
-        order.stop_order_type == "tpslOrder",
-        order.created_ms,
-        order.updated_ms,
+        link=order.link_id,
+        order_id=order.order_id,
+        symbol=order.symbol,
+        side=order.side,
+        status=order.status,
+        qty=order.qty,
+        filled=order.cum_qty,
+        trigger=order.trigger_price,
+        base_price=order.last_at_creation,
+        is_stop=order.stop_order_type == "tpslOrder",
+        created_ms=order.created_ms,
+        updated_ms=order.updated_ms,
     )
 
 
 def _fill(execution: Execution) -> TrueFill:
     return TrueFill(
-        execution.exec_id,
-        execution.link_id,
-        execution.order_id,
-        execution.symbol,
-        execution.side,
-        execution.price,
-        execution.qty,
-        ((execution.fee_coin, execution.fee),) if execution.fee else (),
-        execution.time_ms,
+        execution_id=execution.exec_id,
+        link=execution.link_id,
+        order_id=execution.order_id,
+        symbol=execution.symbol,
+        side=execution.side,
+        price=execution.price,
+        qty=execution.qty,
+        fees=((execution.fee_coin, execution.fee),) if execution.fee else (),
+        at_ms=execution.time_ms,
     )

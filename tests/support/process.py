@@ -65,6 +65,11 @@ def kill_at(number: int) -> Stepped:
     return on_step
 
 
+def die() -> None:
+    """What a process does at the step that it must not survive."""
+    raise Killed
+
+
 def at(wanted: str, do: Callable[[], None], *, nth: int = 1) -> Stepped:
     """Do something at the nth step whose name starts with `wanted`, once."""
     left = [nth]
@@ -87,8 +92,7 @@ class _Life:
         self._on_step = on_step
 
     def step(self, name: str) -> None:
-        if self.death is not None:
-            raise self.death
+        self.refuse_if_dead()
         self.steps.append(name)
         try:
             self._on_step(name)

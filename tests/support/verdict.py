@@ -84,6 +84,19 @@ def orders_of(world: World, role: Role | None = None) -> list[Order]:
         return [o for o in books.orders(ids) if role in (None, o.role)]
 
 
+def open_at_target(world: World) -> None:
+    """Open a trade and let the price go beyond its target."""
+    open_trade(world)
+    world.set_price("BTCUSDT", "62000")
+
+
+def open_with_fired_stop(world: World) -> None:
+    """Open a trade and let the price fall through its stop."""
+    open_trade(world)
+    world.set_price("BTCUSDT", "57900")
+    world.pass_time(1)
+
+
 def open_trade(world: World) -> Trade:
     """Execute a new setup on a healthy exchange and return its trade, a minute later."""
     told = tell_execute(world.desk, world.add_setup().id)

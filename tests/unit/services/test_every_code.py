@@ -10,7 +10,16 @@ from botbox_cli.exchange.codes import CODES, Class
 from botbox_cli.services.monitor import monitor
 from tests.simulation.checkers import Told
 from tests.support.faults import LOOK_UPS, Faults, code, code_after
-from tests.support.verdict import exit_code_of, open_trade, settle, tell_close, tell_execute, told_truly
+from tests.support.verdict import (
+    exit_code_of,
+    open_at_target,
+    open_trade,
+    open_with_fired_stop,
+    settle,
+    tell_close,
+    tell_execute,
+    told_truly,
+)
 from tests.support.world import World, a_world
 
 UNLISTED = 99999
@@ -41,17 +50,6 @@ def passing(world: World) -> Told:
     return Told("monitor", exit_code_of(monitor(world.desk)))
 
 
-def at_target(world: World) -> None:
-    open_trade(world)
-    world.set_price("BTCUSDT", "62000")
-
-
-def with_fired_stop(world: World) -> None:
-    open_trade(world)
-    world.set_price("BTCUSDT", "57900")
-    world.pass_time(1)
-
-
 Place = tuple[Callable[[World], object], Callable[[World], Told], str, str]
 
 PLACES: dict[str, Place] = {
@@ -60,9 +58,9 @@ PLACES: dict[str, Place] = {
     "exit": (open_trade, closing, "place_order", "-exit"),
     "cancel": (open_trade, closing, "cancel_order", ""),
     "look-ups of an exit": (open_trade, closing, LOOK_UPS, ""),
-    "exit at the target": (at_target, passing, "place_order", "-exit"),
-    "cancel at the target": (at_target, passing, "cancel_order", ""),
-    "look-ups of a fired stop": (with_fired_stop, passing, LOOK_UPS, ""),
+    "exit at the target": (open_at_target, passing, "place_order", "-exit"),
+    "cancel at the target": (open_at_target, passing, "cancel_order", ""),
+    "look-ups of a fired stop": (open_with_fired_stop, passing, LOOK_UPS, ""),
 }
 
 

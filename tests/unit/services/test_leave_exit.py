@@ -27,7 +27,7 @@ from botbox_cli.services.monitor import monitor
 from botbox_cli.services.outside import adopt_outside_sales
 from botbox_cli.services.trades import view
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, nothing, then
-from tests.support.process import Killed, Process, at, kill_at
+from tests.support.process import Process, at, die, kill_at
 from tests.support.verdict import (
     exit_code_of,
     only_trade,
@@ -791,10 +791,6 @@ def test_sale_by_hand_that_another_trades_exit_has_covered_up_is_found(world: Wo
     leave.run(monitor)
 
     assert settle(world) == []
-
-
-def die() -> None:
-    raise Killed
 
 
 def test_tp1_that_was_once_taken_in_part_is_not_stuck_when_its_second_try_is_killed() -> None:

@@ -19,10 +19,12 @@ from botbox_cli.services.execute import execute
 from botbox_cli.services.flatten import NotClosed, flatten
 from botbox_cli.services.monitor import monitor
 from tests.support.faults import Faults, after, broken, first, nothing
-from tests.support.process import Killed, Process, at, frozen, kill_at
+from tests.support.process import Process, at, die, frozen, kill_at
 from tests.support.verdict import (
     only_trade,
+    open_at_target,
     open_trade,
+    open_with_fired_stop,
     orders_of,
     settle,
     tell_close,
@@ -51,17 +53,6 @@ def before_close(world: World) -> None:
     open_trade(world)
 
 
-def before_target(world: World) -> None:
-    open_trade(world)
-    world.set_price("BTCUSDT", "62000")
-
-
-def after_fired_stop(world: World) -> None:
-    open_trade(world)
-    world.set_price("BTCUSDT", "57900")
-    world.pass_time(1)
-
-
 def with_lost_stop(world: World) -> None:
     open_trade(world)
     world.engine._books.begin()
@@ -73,8 +64,8 @@ def with_lost_stop(world: World) -> None:
 SCENES: dict[str, tuple[Callable[[World], None], Command]] = {
     "execute": (before_execute, lambda desk: execute(desk, 1)),
     "close": (before_close, lambda desk: close(desk, 1)),
-    "monitor at target": (before_target, monitor),
-    "monitor after a fired stop": (after_fired_stop, monitor),
+    "monitor at target": (open_at_target, monitor),
+    "monitor after a fired stop": (open_with_fired_stop, monitor),
     "monitor without its stop": (with_lost_stop, monitor),
 }
 
@@ -242,7 +233,7 @@ def test_later_process_does_not_send_an_old_entry_again(world: World) -> None:
     setup = world.add_setup()
     faults = Faults(world)
     faults.on("place_order", broken("timeout"), link="entry")
-    process = Process(world.desk, world.session, "doomed", at("told place_order", _die))
+    process = Process(world.desk, world.session, "doomed", at("told place_order", die))
     process.run(lambda desk: execute(desk, setup.id))
     faults.clear()
     world.pass_time(60)
@@ -251,10 +242,6 @@ def test_later_process_does_not_send_an_old_entry_again(world: World) -> None:
 
     assert entries(world) == []
     assert only_trade(world).status is TradeStatus.FAILED
-
-
-def _die() -> None:
-    raise Killed
 
 
 def test_setup_can_be_executed_again_once_its_first_entry_is_proved_absent(world: World) -> None:
@@ -308,7 +295,7 @@ def test_close_is_refused_while_another_process_works_on_the_trade(world: World)
 
 def test_dead_holder_keeps_others_out_for_15_seconds_only(world: World) -> None:
     trade = open_trade(world)
-    process = Process(world.desk, world.session, "doomed", at("ask cancel_order", _die))
+    process = Process(world.desk, world.session, "doomed", at("ask cancel_order", die))
     process.run(lambda desk: close(desk, trade.id))
 
     world.pass_time(10)
@@ -343,7 +330,7 @@ def test_tp1_killed_and_resumed_by_another_keeps_the_share() -> None:
     with a_world(policy=Policy(tp1_fraction=Decimal("0.5"))) as world:
         trade = open_trade(world)
         world.set_price("BTCUSDT", "62000")
-        process = Process(world.desk, world.session, "doomed", at("told place_order", _die))
+        process = Process(world.desk, world.session, "doomed", at("told place_order", die))
         process.run(monitor)
         world.pass_time(20)
 
@@ -363,7 +350,7 @@ def test_fill_that_appears_after_its_entry_was_given_up_is_protected(world: Worl
     setup = world.add_setup()
     faults = Faults(world)
     faults.on("get_open_orders get_order_history get_executions", nothing, times=9999)
-    process = Process(world.desk, world.session, "doomed", at("told place_order", _die))
+    process = Process(world.desk, world.session, "doomed", at("told place_order", die))
     process.run(lambda desk: execute(desk, setup.id))
     world.pass_time(30)
     monitor(world.desk)
@@ -379,7 +366,7 @@ def test_fill_of_an_entry_that_was_given_up_and_made_anew_does_not_stop_the_pass
     setup = world.add_setup()
     faults = Faults(world)
     faults.on("get_open_orders get_order_history get_executions", nothing, times=9999)
-    process = Process(world.desk, world.session, "doomed", at("told place_order", _die))
+    process = Process(world.desk, world.session, "doomed", at("told place_order", die))
     process.run(lambda desk: execute(desk, setup.id))
     world.pass_time(30)
     monitor(world.desk)

@@ -14,9 +14,10 @@ from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from tests.support.faults import LOOK_UPS, Faults, code
-from tests.support.process import Killed, Process, at
+from tests.support.process import Process, at, die
 from tests.support.verdict import only_trade, open_trade, settle, tell_execute, truth
 from tests.support.world import World, a_world
+from tests.unit.services.test_protect_stop import by_hand
 
 
 def test_order_of_an_earlier_life_is_never_taken_for_ours() -> None:
@@ -65,17 +66,13 @@ def rich() -> Iterator[World]:
 
 def without_stop(world: World) -> None:
     """Enter, and put back a copy of the books that was made while the entry was under way."""
-    process = Process(world.desk, world.session, "doomed", at("told place_order", _die))
+    process = Process(world.desk, world.session, "doomed", at("told place_order", die))
     process.run(lambda desk: execute(desk, world.add_setup().id))
     world.pass_time(16)
     with put_back(world):
         monitor(world.new_desk("pass"))
         assert [o.status for o in truth(world).orders] == ["Filled", "Untriggered"]
     world.pass_time(60)
-
-
-def _die() -> None:
-    raise Killed
 
 
 def coins(world: World) -> Decimal:
@@ -170,7 +167,7 @@ def test_close_after_a_copy_was_put_back_sells_no_more_than_is_held(rich: World,
             rich.pass_time(1)
             monitor(desk)
         else:
-            by_hand_cancelled(rich, "bb-test01-1-stop1")
+            by_hand(rich, "cancel", orderLinkId="bb-test01-1-stop1", orderFilter="tpslOrder")
             monitor(desk)
     rich.set_price("BTCUSDT", "60500")
     rich.pass_time(3600)
@@ -184,10 +181,6 @@ def test_close_after_a_copy_was_put_back_sells_no_more_than_is_held(rich: World,
     assert only_trade(rich).status is TradeStatus.CLOSED
     assert coins(rich) >= 1
     assert settle(rich) == []
-
-
-def by_hand_cancelled(world: World, link: str) -> None:
-    world.session.cancel_order(category="spot", symbol="BTCUSDT", orderLinkId=link, orderFilter="tpslOrder")
 
 
 def test_next_entry_settles_the_trade_with_the_stop_that_it_has(rich: World) -> None:

@@ -28,7 +28,7 @@ from botbox_cli.services.monitor import monitor
 from botbox_cli.services.reconcile import reconcile
 from botbox_cli.services.trades import list_trades, one_trade
 from tests.support.faults import LOOK_UPS, Action, Faults, after, broken, code, first, http, then
-from tests.support.process import Killed, Process, at
+from tests.support.process import Process, at, die
 from tests.support.world import World, a_world
 
 REPAY = "manual_no_convert_repay"
@@ -647,10 +647,6 @@ def test_lost_repayment_is_not_believed_once_the_debt_is_known_to_be_of_another(
     assert not monitor(world.new_desk("later", shorts=True)).errors
     [second] = list_trades(world.store, world.account, [TradeStatus.OPEN])
     assert debt(world) == second.position.entered
-
-
-def die() -> None:
-    raise Killed
 
 
 def test_payment_that_shows_a_while_later_is_waited_for_and_not_repeated(world: World) -> None:
