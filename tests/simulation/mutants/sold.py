@@ -241,8 +241,8 @@ SOLD_ONCE = (
         (
             Edit(
                 OUTSIDE,
-                "for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out\n",
-                "for b in _longs_in(books, coin)[:0]\n",
+                "for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out",
+                "for b in _longs_in(books, coin)[:0]",
             ),
         ),
         (f"{T_MOVED}::test_what_is_left_of_one_trade_is_not_what_another_holds",),
