@@ -493,12 +493,9 @@ def _optional(row: Row, key: str) -> str | None:
     return value or None
 
 
-@lru_cache(4096, typed=True)
-def _spelled(value: Any) -> Decimal:
+@lru_cache(4096)
+def _spelled(value: str | int) -> Decimal:
     """Return the number of a field. Most texts come again and again: zeros, steps, an order's sizes."""
-    # A bool is an int to Python, and a float has lost the digits that were sent.
-    if type(value) is not str and type(value) is not int:
-        raise TypeError("neither text nor a whole number")
     number = decimal_of(value)
     if not -_DIGITS_MAX <= number.adjusted() <= _DIGITS_MAX:
         raise ValueError("spelled out, such a number would fill the memory")
@@ -510,9 +507,12 @@ def _decimal(row: Row, key: str) -> Decimal | None:
     value = row.get(key)
     if value is None or value == "":
         return None
+    # A bool is an int to Python, and a float has lost the digits that were sent.
+    if type(value) is not str and type(value) is not int:
+        raise WireError(f"{key} is {value!r}")
     try:
         return _spelled(value)
-    except (ValueError, TypeError) as e:
+    except ValueError as e:
         raise WireError(f"{key} is {value!r}") from e
 
 
