@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.record import record
 
 
 class Mode(StrEnum):
@@ -27,7 +27,7 @@ class Venue(StrEnum):
     REPLAY = "replay"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """One account in the books. `user_id` is the exchange's; `key_hash` recognises its key without asking."""
 
@@ -38,7 +38,7 @@ class Account:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Halt:
     """The brake on new entries: since when and why."""
 
@@ -46,7 +46,7 @@ class Halt:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Balance:
     """Holdings of one coin: `total` includes what open orders lock; `debt` was borrowed, `interest` is owed on it."""
 
@@ -65,7 +65,7 @@ class Balance:
         return max(ZERO, self.total - self.locked)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyInfo:
     """What the exchange says of an API key."""
 

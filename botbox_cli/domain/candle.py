@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from botbox_cli.domain.record import record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -13,7 +14,7 @@ MONDAY_MS = 4 * DAY_MS
 """1970-01-05, the first Monday: weekly candles open on Mondays 00:00 UTC."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interval:
     """One candle length. `code` is Bybit's; opening times are UTC milliseconds on the grid `anchor + n × length`."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Side
+from botbox_cli.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fill:
     """One execution. `price` in quote, `qty` in base, `fees` by coin (negative: a rebate).
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from botbox_cli.domain.record import record
 
 _SPAN = re.compile(r"([0-2][0-9]:[0-5][0-9])-([0-2][0-9]:[0-5][0-9])(?: (\S+))?")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuietHours:
     """A span of the day, over midnight too. `zone` None means the machine's own."""
 

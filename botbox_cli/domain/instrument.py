@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from botbox_cli.domain.number import ZERO, ceil_to_step, floor_to_step, round_to_step
+from botbox_cli.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instrument:
     """One spot pair. Steps and bounds in base coin (`lot_size`, `min_qty`, …) or quote coin (`tick_size`, …)."""
 
@@ -48,7 +48,7 @@ class Instrument:
         return qty > 0 and qty >= self.min_qty and qty * price >= self.min_value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quote:
     """Best prices of one symbol at one moment."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+
+from botbox_cli.domain.record import record
 
 
 class Side(StrEnum):
@@ -58,7 +58,7 @@ DONE_STATUSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """One order of a trade. `qty` in base coin; `trigger_price` for stops only.
 
@@ -100,7 +100,8 @@ class ReportStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class OrderReport(NamedTuple):
+@record
+class OrderReport:
     """An order as the exchange shows it: ids, state, cumulated base quantity and quote value.
 
     `base_price` is the last price when the order was made: from it Bybit takes which way a trigger lies.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import HUNDRED, ZERO
+from botbox_cli.domain.record import record
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import Position, Trade, TradeStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pnl:
     """Realised result in quote coin; fields are None while they have no meaning (nothing exited, no risk)."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
+
+from botbox_cli.domain.record import record
 
 REGIME_TIMEFRAME = "240"
 REGIME_ATRS = 50
@@ -23,7 +24,7 @@ class Regime(StrEnum):
     """Too few candles, or a market that has not moved at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegimeReading:
     """A regime with its confidence (0 to 1) and the ratio behind it (None when unknown)."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ceil_to_step, floor_to_step
+from botbox_cli.domain.record import record
 
 SETUP_LIFE = timedelta(hours=24)
 MAX_ENTRY_DISTANCE_ATR = Decimal(2)
@@ -45,7 +46,7 @@ class SetupSource(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signal:
     """One piece of evidence: its type (contract, "Signal types") and the figure seen."""
 
@@ -53,7 +54,7 @@ class Signal:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setup:
     """A proposal. Prices in quote coin, on the tick; `id` is 0 until stored.
 

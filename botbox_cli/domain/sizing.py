@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import HUNDRED
+from botbox_cli.domain.record import record
 from botbox_cli.errors import Denied
 
 BUY_BACK_FACTOR = Decimal("1.002")
 """A short buys back more than it owes: the fee is taken from the coins bought (0.1 %), and interest has come on top."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sizing:
     """The arithmetic of one size, every line of it. Amounts in quote coin, `qty` in base coin.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from botbox_cli.domain.number import ZERO
+from botbox_cli.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """One closed trade: `pnl` in quote coin, and the same in R (None without a measurable risk)."""
 
@@ -18,7 +18,7 @@ class Result:
     fees: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statistics:
     """What closed trades add up to. None where a figure has no meaning: no trades, no losses.
 

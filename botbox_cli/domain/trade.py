@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order, Role, Side
+from botbox_cli.domain.record import record
 from botbox_cli.domain.setup import Direction
 
 
@@ -36,7 +35,7 @@ STOP_FAILED = "Stop could not be placed"
 TOO_SMALL = "Position below the exchange's minimum"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trade:
     """One trade. `stop_loss` is the level now, `initial_stop` the one R is measured by.
 
@@ -74,7 +73,8 @@ class Trade:
         return Side.SELL if self.direction is Direction.LONG else Side.BUY
 
 
-class Position(NamedTuple):
+@record
+class Position:
     """Base coin that a trade holds, from its fills: a long's coins, or a short's debt (as a positive number).
 
     `entered` is what the entry filled, `entry_fee` and `exit_fee` the fees taken in base coin, `exited` what the exits
@@ -108,21 +108,18 @@ class Position(NamedTuple):
 def position_of(trade: Trade, orders: Iterable[Order], fills: Iterable[Fill]) -> Position:
     """Return what `fills` of `orders` add up to. The order of the fills does not matter."""
     entries = {o.order_link_id for o in orders if o.role is Role.ENTRY}
-    entered, exited = [ZERO, ZERO, ZERO], [ZERO, ZERO, ZERO]
+    entered = entry_value = entry_fee = exited = exit_value = exit_fee = ZERO
+    base_coin = trade.base_coin
     for fill in fills:
-        total = entered if fill.order_link_id in entries else exited
-        total[0] += fill.qty
-        total[1] += fill.value
-        total[2] += fill.fee_in(trade.base_coin)
-    return Position(
-        entered[0],
-        entered[1],
-        entered[2],
-        exited[0],
-        exited[1],
-        exited[2],
-        trade.direction,
-    )
+        if fill.order_link_id in entries:
+            entered += fill.qty
+            entry_value += fill.value
+            entry_fee += fill.fee_in(base_coin)
+        else:
+            exited += fill.qty
+            exit_value += fill.value
+            exit_fee += fill.fee_in(base_coin)
+    return Position(entered, entry_value, entry_fee, exited, exit_value, exit_fee, trade.direction)
 
 
 def filled_qty(order: Order, fills: Iterable[Fill]) -> Decimal:

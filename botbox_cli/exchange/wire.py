@@ -43,10 +43,11 @@ def result_of(body: Any) -> Row:
     Raises:
         WireError: If the body is no envelope, or says anything but success.
     """
-    envelope = _mapping(body, "the answer")
-    if envelope.get("retCode") != 0:
-        raise WireError(f"retCode is {envelope.get('retCode')!r}")
-    return _mapping(envelope.get("result"), "result")
+    if not isinstance(body, dict):
+        raise WireError("the answer is no object")
+    if body.get("retCode") != 0:
+        raise WireError(f"retCode is {body.get('retCode')!r}")
+    return _mapping(body.get("result"), "result")
 
 
 def time_of(body: Any) -> datetime | None:
@@ -78,14 +79,18 @@ def page_of(body: Any) -> tuple[list[Row], str]:
 def _rows(result: Row) -> list[Row]:
     if result.get("category", "spot") != "spot":
         raise WireError(f"category is {result['category']!r}")
-    return [_mapping(row, "a row") for row in _list(result, "list")]
+    rows = _list(result, "list")
+    for row in rows:
+        if not isinstance(row, dict):
+            raise WireError("a row is no object")
+    return rows
 
 
 def server_time(body: Any) -> datetime:
     """Return the time of `/v5/market/time`, to the microsecond."""
     nanoseconds = _integer(result_of(body), "timeNano")
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return _from_ms(seconds * 1000).replace(microsecond=rest // 1000)
+    return _time(seconds * 1000).replace(microsecond=rest // 1000)
 
 
 def order_ids(body: Any) -> tuple[str, str]:
@@ -328,9 +333,10 @@ def _reason(row: Row) -> str:
 def _fee_detail(row: Row) -> Iterable[tuple[str, Decimal]]:
     """Return fees by coin. `cumExecFee` is not used: it is deprecated for spot and does not name its coin."""
     detail = row.get("cumFeeDetail") or {}
-    for coin, amount in sorted(_mapping(detail, "cumFeeDetail").items()):
-        if amount not in ("", None):
-            yield coin, _number(amount, f"fee in {coin}")
+    for coin in sorted(_mapping(detail, "cumFeeDetail")):
+        amount = _decimal(detail, coin)
+        if amount is not None:
+            yield coin, amount
 
 
 # -- executions
@@ -338,14 +344,18 @@ def _fee_detail(row: Row) -> Iterable[tuple[str, Decimal]]:
 
 def fills(rows: Iterable[Row]) -> list[Fill]:
     """Return the trades among execution rows, oldest first, each execution once."""
-    spot = (row for row in rows if row.get("category", "spot") == "spot" and is_trade(row))
-    by_id = {_text(row, "execId"): row for row in spot}
-    return [fill(row) for row in sorted(by_id.values(), key=_moment)]
+    by_id: dict[str, tuple[Fill, Decimal]] = {}
+    for row in rows:
+        if row.get("category", "spot") == "spot" and is_trade(row):
+            found = fill(row)
+            by_id[found.execution_id] = found, _decimal(row, "seq") or ZERO
+    return [found for found, _ in sorted(by_id.values(), key=_moment)]
 
 
-def _moment(row: Row) -> tuple[int, Decimal]:
+def _moment(numbered: tuple[Fill, Decimal]) -> tuple[datetime, Decimal]:
     """Return what executions are ordered by: their time, and the engine's sequence number within a millisecond."""
-    return _integer(row, "execTime"), _decimal(row, "seq") or ZERO
+    found, seq = numbered
+    return found.executed_at, seq
 
 
 def is_trade(row: Row) -> bool:
@@ -483,19 +493,12 @@ def _optional(row: Row, key: str) -> str | None:
     return value or None
 
 
-def _number(value: Any, what: str) -> Decimal:
+@lru_cache(4096, typed=True)
+def _spelled(value: Any) -> Decimal:
+    """Return the number of a field. Most texts come again and again: zeros, steps, an order's sizes."""
     # A bool is an int to Python, and a float has lost the digits that were sent.
     if type(value) is not str and type(value) is not int:
-        raise WireError(f"{what} is {value!r}")
-    try:
-        return _spelled(value)
-    except ValueError as e:
-        raise WireError(f"{what} is {value!r}") from e
-
-
-@lru_cache(4096)
-def _spelled(value: str | int) -> Decimal:
-    """Return the number of a field. Most texts come again and again: zeros, steps, an order's sizes."""
+        raise TypeError("neither text nor a whole number")
     number = decimal_of(value)
     if not -_DIGITS_MAX <= number.adjusted() <= _DIGITS_MAX:
         raise ValueError("spelled out, such a number would fill the memory")
@@ -505,7 +508,12 @@ def _spelled(value: str | int) -> Decimal:
 def _decimal(row: Row, key: str) -> Decimal | None:
     """Return a number; None for "", null and a missing key."""
     value = row.get(key)
-    return None if value is None or value == "" else _number(value, key)
+    if value is None or value == "":
+        return None
+    try:
+        return _spelled(value)
+    except (ValueError, TypeError) as e:
+        raise WireError(f"{key} is {value!r}") from e
 
 
 def _required(row: Row, key: str) -> Decimal:
@@ -516,8 +524,8 @@ def _required(row: Row, key: str) -> Decimal:
 
 
 def _positive(row: Row, key: str) -> Decimal:
-    value = _required(row, key)
-    if value <= 0:
+    value = _decimal(row, key)
+    if value is None or value <= 0:
         raise WireError(f"{key} is {value}")
     return value
 
@@ -538,15 +546,9 @@ def _side(row: Row) -> Side:
 
 def _time(stamp: Any) -> datetime:
     """Return the time of a millisecond stamp, a string or an int."""
-    if type(stamp) is int or (
-        type(stamp) is str and len(stamp) == 13 and stamp.isascii() and stamp.isdigit()
-    ):
-        return _from_ms(int(stamp))
-    return _from_ms(int(_number(stamp, "a time")))
-
-
-def _from_ms(ms: int) -> datetime:
+    is_usual = type(stamp) is str and len(stamp) == 13 and stamp.isascii() and stamp.isdigit()
+    ms = int(stamp if is_usual or type(stamp) is int else _required({"a time": stamp}, "a time"))
     try:
         return from_ms(ms)
-    except (ValueError, OverflowError, OSError) as e:
-        raise WireError(f"a time is {ms}") from e
+    except (OverflowError, OSError) as e:
+        raise WireError(f"a time is {stamp}") from e

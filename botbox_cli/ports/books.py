@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -14,12 +13,13 @@ from botbox_cli.domain.account import Halt
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.order import Order, OrderStatus
+from botbox_cli.domain.record import record
 from botbox_cli.domain.setup import Setup, SetupStatus
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.ports.holder import Holder
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogEntry:
     """One dated line of an account's history; `data` holds facts for machines, as JSON has them."""
 
@@ -39,7 +39,7 @@ class LogEntry:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogHead:
     """Where an account's log ends: how many entries it has had, and the hash of the newest ("" without any)."""
 
@@ -47,7 +47,7 @@ class LogHead:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobRun:
     """One pass of a scheduled job; `finished_at` None while it runs (or after it died)."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from botbox_cli.domain.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Message:
     """What a person is told. `picture` is a PNG; an urgent message does not wait for quiet hours to end."""
 

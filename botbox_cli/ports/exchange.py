@@ -8,20 +8,21 @@ exactly once a call and raise in addition OutcomeUnknown, DuplicateOrder, OrderG
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from botbox_cli.domain.account import Balance, KeyInfo
 from botbox_cli.domain.candle import Interval
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.instrument import Instrument, Quote
 from botbox_cli.domain.order import OrderReport
+from botbox_cli.domain.record import record
 from botbox_cli.ports.candles import CandleBatch
 
 
-class Look(NamedTuple):
+@record
+class Look:
     """One answer to "what of this order?": `report` is None when it is found nowhere; `at` is the exchange's clock
     before the first of the look-ups was answered, so that nothing older than `at` can have been overlooked.
 
@@ -33,7 +34,7 @@ class Look(NamedTuple):
     fills: tuple[Fill, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderRequest:
     """The exact order to send; `timestamp` is pinned into the signed request, so a late arrival is refused."""
 
@@ -47,7 +48,7 @@ class OrderRequest:
     is_leverage: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outlook:
     """What an entry must know of the exchange; `instrument` and `quote` are None for a pair that is not traded."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from botbox_cli.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Holder:
     """Who holds a lease: host (machine and process namespace), pid, and when that process started."""
 

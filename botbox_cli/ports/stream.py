@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from botbox_cli.domain.candle import Interval
+from botbox_cli.domain.record import record
 from botbox_cli.ports.candles import CandleBatch
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Price:
     """Best prices of one symbol as they streamed; `at` is the exchange's time of that frame."""
 
@@ -23,7 +23,7 @@ class Price:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CandleClosed:
     """A candle that has closed, as a batch of one."""
 
@@ -32,7 +32,7 @@ class CandleClosed:
     candle: CandleBatch
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderNews:
     """Something happened to an order of this account. What, is to be asked for: a frame is a hint, never a fact."""
 
@@ -40,7 +40,7 @@ class OrderNews:
     order_link_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StreamState:
     """A socket came up or went down; nothing is replayed, so whoever hears `is_up` asks for what was missed."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from botbox_cli.domain.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class WebSession:
     """A browser that has logged in; `digest` is the hash of its cookie."""
 

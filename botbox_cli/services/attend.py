@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.instrument import Quote
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
+from botbox_cli.domain.record import record
 from botbox_cli.domain.trade import STOP_LOSS_HIT, TAKE_PROFIT_HIT, TOO_SMALL, Trade, TradeStatus
 from botbox_cli.errors import (
     EXCHANGE_FAILED,
@@ -49,7 +50,7 @@ from botbox_cli.services.target import has_way_out, is_at_target, is_tp1_sold, s
 IN_DOUBT_LIMIT_S = 9.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """The exchange at the start of a pass: orders alive by link id, recent executions, prices by symbol."""
 
@@ -58,7 +59,7 @@ class Snapshot:
     quotes: dict[str, Quote] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attended:
     """What was done for a trade: an action of the contract and a sentence."""
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import OPEN_STATUSES, Order, OrderStatus, Role, parse_order_link_id
+from botbox_cli.domain.record import record
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import (
     CLOSED_BY_HAND,
@@ -29,7 +29,8 @@ from botbox_cli.services.desk import Desk
 UNVALUED_MARKER = "fees_without_value"
 
 
-class TradeBook(NamedTuple):
+@record
+class TradeBook:
     """One trade with its orders and fills, as the books hold them at one moment."""
 
     trade: Trade
@@ -47,7 +48,7 @@ class TradeBook(NamedTuple):
 
     @property
     def open_orders(self) -> list[Order]:
-        return [o for o in self.orders if o.is_open]
+        return [o for o in self.orders if o.status in OPEN_STATUSES]
 
     @property
     def ways_out(self) -> list[Order]:

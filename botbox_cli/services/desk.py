@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.number import ONE, ZERO
+from botbox_cli.domain.record import record
 from botbox_cli.ports import CandleStore, Clock, Exchange, Holder, Store
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """The person's limits, from the settings (contract, "Settings"). Percents as they are written: 1 is 1 %.
 
@@ -31,7 +31,7 @@ class Policy:
     max_open_risk_percent: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Desk:
     """The ports of one account, wired by `bootstrap`; tests wire fakes."""
 
@@ -42,3 +42,7 @@ class Desk:
     clock: Clock
     policy: Policy
     holder: Holder
+
+    def asking(self, exchange: Exchange) -> Desk:
+        """Return this desk with another way to the exchange."""
+        return Desk(self.store, self.candles, self.account, exchange, self.clock, self.policy, self.holder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,7 +50,7 @@ class Budget:
 
 def hurried(desk: Desk, budget: Budget) -> Desk:
     """Return a desk whose exchange is waited for no longer than the budget of the command allows."""
-    return replace(desk, exchange=desk.exchange.within(budget.left_s))
+    return desk.asking(desk.exchange.within(budget.left_s))
 
 
 @dataclass(slots=True)

@@ -320,7 +320,7 @@ def check_own_coins(
 
 def _refuse_selling(books: Books, instrument: Instrument, price: Decimal, total: Decimal) -> None:
     coin = instrument.base_coin
-    ours = _left_over(books, instrument, price)
+    ours = left_over(books, instrument, price)
     allowed = ours + (instrument.lot_size if ours else ZERO)
     shorts = _living_shorts(books, coin)
     bought_back = sum((b.position.exited - b.position.exit_fee for b in shorts), ZERO)
@@ -345,8 +345,8 @@ def _living_shorts(books: Books, coin: str) -> list[TradeBook]:
     return books_of(books, [t for t in trades if t.base_coin == coin and t.direction is Direction.SHORT])
 
 
-def _left_over(books: Books, instrument: Instrument, price: Decimal) -> Decimal:
-    """Return the coins that ended trades have left in the wallet: each too few to be sold.
+def left_over(books: Books, instrument: Instrument, price: Decimal) -> Decimal:
+    """Return the coins that ended trades have left in the wallet: each too few to be sold at `price`.
 
     (More than that is what a trade lacked at its end: it is not there.)
     """

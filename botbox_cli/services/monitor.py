@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order
+from botbox_cli.domain.record import record
 from botbox_cli.domain.trade import Trade
 from botbox_cli.errors import EXCHANGE_FAILED, BotboxError, Conflict, ExchangeUnavailable
 from botbox_cli.services.attend import Attended, Snapshot, attend, leave_at_target
@@ -25,7 +26,7 @@ from botbox_cli.services.unsettled import is_unsettled
 GIVEN_UP = "its price is being acted on"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TradeAction:
     """What a pass did for one trade: an action of the contract, and a sentence."""
 
@@ -36,7 +37,7 @@ class TradeAction:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TradeError:
     """A failure of a pass, and the trade it concerns (None: the whole pass)."""
 

@@ -77,8 +77,8 @@ def coins_left(work: Work) -> Decimal:
     """Return how many of the coins that a long holds by the books the account still has, floored to the lot.
 
     What other trades' stops and exits hold is theirs: no more than is locked, since one that has just fired may not be
-    booked yet. The wallet's view may be late: only believe it together with a refusal of the exchange. (A short buys
-    its coins: there are always ENOUGH.)
+    booked yet; and what fees have left them below the lot, which no order holds. The wallet's view may be late: only
+    believe it together with a refusal of the exchange. (A short buys its coins: there are always ENOUGH.)
     """
     desk, book = work.desk, work.read()
     trade, coin = book.trade, book.trade.base_coin
@@ -88,8 +88,9 @@ def coins_left(work: Work) -> Decimal:
     held = instrument.floor_qty(book.position.held)
     balance = desk.exchange.wallet().get(coin) or Balance(coin, ZERO)
     with desk.store.read(desk.account) as books:
-        others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]
-    theirs = min(balance.locked, sum((b.position.held for b in others), ZERO))
+        others = [b.position.held for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]
+    in_lots = sum((instrument.floor_qty(each) for each in others), ZERO)
+    theirs = min(balance.locked, in_lots) + sum(others, ZERO) - in_lots
     return min(held, instrument.floor_qty(max(ZERO, balance.total - theirs)))
 
 

@@ -5,7 +5,7 @@ Safe are: booking a fill, adopting an order of ours, arming a missing stop. A sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,11 +27,13 @@ from botbox_cli.errors import (
     BotboxError,
     OutcomeUnknown,
 )
+from botbox_cli.ports import Books
 from botbox_cli.services.adopt_order import adopt
 from botbox_cli.services.book import TradeBook, books_of, instrument_of, is_from
 from botbox_cli.services.desk import Desk
 from botbox_cli.services.late_fills import book_known_fills, unbooked
 from botbox_cli.services.lease import Budget, Work, hurried, working_on
+from botbox_cli.services.margin import left_over
 from botbox_cli.services.protect import (
     arm,
     fits,
@@ -80,6 +82,7 @@ class _Sides:
     fills: list[Fill]
     balances: dict[str, Decimal]
     debts: dict[str, Decimal]
+    left_over: dict[str, Decimal]
     known_links: dict[str, Order]
 
 
@@ -129,9 +132,21 @@ def _read_since(desk: Desk, since: datetime) -> _Sides:
     with desk.store.read(desk.account) as books:
         # Read after the exchange: what another process sends meanwhile is in the books before it is over there.
         living = books_of(books, books.trades(LIVING_TRADES))
+        left = _left_over(books, living)
         links = {*alive, *(f.order_link_id for f in fills)}
         known = {link: order for link in links if (order := books.order_by_link_id(link)) is not None}
-    return _Sides(living, alive, fills, balances, debts, known)
+    return _Sides(living, alive, fills, balances, debts, left, known)
+
+
+def _left_over(books: Books, living: Iterable[TradeBook]) -> dict[str, Decimal]:
+    """Return the coins that ended trades have left of what is short now: its entries sold them, and borrowed less."""
+    left: dict[str, Decimal] = {}
+    for book in living:
+        trade, price = book.trade, book.position.entry_price
+        instrument = books.instrument(trade.symbol)
+        if trade.direction is Direction.SHORT and price is not None and instrument is not None:
+            left[trade.base_coin] = left_over(books, instrument, price)
+    return left
 
 
 def _compare(desk: Desk, sides: _Sides) -> Reconciliation:
@@ -294,7 +309,7 @@ def _position_differences(desk: Desk, sides: _Sides) -> Iterator[Difference]:
 def _debt_differences(sides: _Sides) -> Iterator[Difference]:
     """Yield coins of which the account owes less than the open shorts have still to buy back: its owner has repaid.
 
-    (Somewhat less it owes where an entry has sold what earlier trades had left over.)
+    What earlier trades had left over it need not owe: an entry has sold that instead of borrowing.
     """
     open_shorts: dict[str, list[TradeBook]] = {}
     for book in sides.living:
@@ -303,7 +318,7 @@ def _debt_differences(sides: _Sides) -> Iterator[Difference]:
     for coin, shorts in open_shorts.items():
         held = [book.position.held for book in shorts]
         owed = sides.debts.get(coin, ZERO)
-        if sum(held) - owed <= min(held) / 2:
+        if sum(held) - owed - sides.left_over.get(coin, ZERO) <= min(held) / 2:
             continue
         trade_id = shorts[0].trade.id
         remedy = (

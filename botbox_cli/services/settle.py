@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import inf
-from typing import NamedTuple
 
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderReport, OrderStatus, ReportStatus, Role
+from botbox_cli.domain.record import record
 from botbox_cli.errors import (
     EXCHANGE_FAILED,
     FILLED,
@@ -77,7 +77,8 @@ class Seen(Enum):
     """Proved: it never reached the exchange and can't any more."""
 
 
-class Sight(NamedTuple):
+@record
+class Sight:
     """A look-up's finding and the exchange's row, when there was one.
 
     `is_nowhere`: every place to look was answered, and none has the order. `error`: why nobody could look.
@@ -201,6 +202,11 @@ def _all_of(fills: Sequence[Fill], report: OrderReport) -> list[Fill]:
     return list(fills) if sum(f.qty for f in fills) >= report.filled_qty > 0 else []
 
 
+def _lacks_fills_alone(report: OrderReport) -> bool:
+    """Tell whether a report is of an end that can't change any more: an end without a fill may turn out to have one."""
+    return report.status is not ReportStatus.LIVE and report.filled_qty > 0
+
+
 def _is_hasty_end(work: Work, order: Order, report: OrderReport) -> bool:
     """Tell whether an entry was shown as cancelled without a fill only just now."""
     if order.role is not Role.ENTRY or report.status is not ReportStatus.CANCELLED or report.filled_qty:
@@ -250,12 +256,13 @@ def follow(
     ends_at = clock.now() + timedelta(seconds=limit_s)
     pause = POLL_FIRST_S
     is_live = False
+    sight = Sight(Seen.PENDING)
     while True:
         order = work.order(order_link_id)
         if not order.is_open:
             return Sight(Seen.DONE)
         is_brief = pause < BRIEF_S and _time_left(ends_at, clock.now()) > 0
-        sight = _look_or_pending(work, order, is_brief=is_brief)
+        sight = _look_or_pending(work, order, sight, is_brief=is_brief)
         if sight.seen is Seen.LIVE and not is_live:
             is_live = True
             ends_at = min(ends_at, clock.now() + timedelta(seconds=min(live_limit_s, limit_s)))
@@ -265,12 +272,16 @@ def follow(
         pause = min(pause * 2, POLL_MAX_S)
 
 
-def _look_or_pending(work: Work, order: Order, *, is_brief: bool) -> Sight:
+def _look_or_pending(work: Work, order: Order, former: Sight, *, is_brief: bool) -> Sight:
     """Look; an exchange that does not answer, or refuses the question (a revoked key), leaves the order in doubt.
 
+    An order whose end was seen before its executions is not looked for again: only they are.
     The error is kept without its frames, of which some would hold it in turn.
     """
+    report = former.report
     try:
+        if report is not None and former.seen is Seen.PENDING and _lacks_fills_alone(report):
+            return Sight(take_report(work, order, report), report)
         return look(work, order, is_brief=is_brief)
     except EXCHANGE_FAILED as e:
         return Sight(Seen.PENDING, error=e.with_traceback(None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,12 +10,13 @@ from botbox_cli.domain.account import Account
 from botbox_cli.domain.number import ZERO
 from botbox_cli.domain.order import Order
 from botbox_cli.domain.pnl import Pnl, pnl_of
+from botbox_cli.domain.record import record
 from botbox_cli.domain.trade import Position, Trade, TradeStatus
 from botbox_cli.ports import LogEntry, Store
 from botbox_cli.services.book import TradeBook, books_of, read_trade
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderView:
     """An order with what its fills add up to; `avg_price` is None without fills."""
 
@@ -26,7 +26,7 @@ class OrderView:
     fees: dict[str, Decimal]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TradeView:
     """A trade with its position, result and orders."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import cast
@@ -301,7 +301,7 @@ class Watch:
         result = MonitorResult()
         timed = FirstRequest(self.desk.exchange, self._ticks)
         try:
-            desk = replace(self.desk, exchange=cast("Exchange", timed))
+            desk = self.desk.asking(cast("Exchange", timed))
             self._claims.give_up(trade.id)
             with self._way.taken():
                 result = attend_trade(desk, trade, snapshot, budget_s=ACT_BUDGET_S)

@@ -29,14 +29,12 @@ class Baton:
         self._rng = rng
         self._current: _Task | None = None
         self._referee: greenlet | None = None
-
-    @property
-    def is_racing(self) -> bool:
-        return self._current is not None
+        self.is_racing = False
 
     def run(self, acts: Sequence[Callable[[], None]]) -> None:
         """Run all to their ends. None of them may raise."""
         assert not self.is_racing, "one race at a time"
+        self.is_racing = True
         self._referee = getcurrent()
         alive = [_Task(act, self._clock.now()) for act in acts]
         while alive:
@@ -45,6 +43,7 @@ class Baton:
             if task.thread.dead:
                 alive.remove(task)
         self._current = self._referee = None
+        self.is_racing = False
 
     def pause(self, seconds: float) -> None:
         """Let the others go on; return when it is this task's turn again, at least `seconds` later."""
@@ -55,9 +54,9 @@ class Baton:
         referee.switch()
 
     def _next(self, alive: Sequence[_Task]) -> _Task:
-        first = min(task.ready_at for task in alive)
-        late_s = (first - self._clock.now()).total_seconds()
-        if late_s > 0:
-            self._clock.sleep(late_s)
-        now = self._clock.now()
-        return self._rng.choice([task for task in alive if task.ready_at <= now])
+        first, now = min(task.ready_at for task in alive), self._clock.now()
+        if first > now:
+            self._clock.sleep((first - now).total_seconds())
+            now = self._clock.now()
+        ready = [task for task in alive if task.ready_at <= now]
+        return ready[0] if len(ready) == 1 else self._rng.choice(ready)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from botbox_cli.domain.account import Account
 from botbox_cli.domain.fill import Fill
 from botbox_cli.domain.order import Order, OrderStatus, Role
+from botbox_cli.domain.record import record
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.exchange.paper.engine import PaperExchange
@@ -484,7 +485,7 @@ def judge_states(case: Case) -> Iterator[str]:
 # -- what a command said
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """What a command said at its end: its name, exit code, and the trade that it was about (None: none was made)."""
 

@@ -17,7 +17,6 @@ from botbox_cli.domain.account import Mode, Venue
 from botbox_cli.domain.setup import Direction
 from botbox_cli.domain.trade import Trade, TradeStatus
 from botbox_cli.errors import BotboxError
-from botbox_cli.exchange.paper.clocks import ManualClock
 from botbox_cli.exchange.paper.direct import DirectSession
 from botbox_cli.exchange.paper.faults import FaultyExchange
 from botbox_cli.exchange.paper.margin import NO_REPAY_MS
@@ -41,7 +40,7 @@ from tests.simulation.gate import (
     judge_sender,
 )
 from tests.simulation.owner import Owner
-from tests.simulation.stage import SimMarket, TaskClock, exchange_of
+from tests.simulation.stage import DayClock, SimMarket, TaskClock, exchange_of
 from tests.simulation.storm import Storm
 from tests.simulation.truth import truth_of
 from tests.simulation.typist import Typist, let_go
@@ -80,7 +79,7 @@ class Day:
         self.rng = Random(seed)
         self.weather: Weather = weather_of(self.rng)
         self.result = DayResult(seed)
-        self.clock = ManualClock(START)
+        self.clock = DayClock(START, self.weather.skew_s)
         self.market = SimMarket({s: START_PRICES[s] for s in self.weather.symbols}, self.weather.depth)
         self.engine = exchange_of(self.weather, self.market, self.clock)
         self.storm = Storm(self.rng, self.weather.fault_rate)
@@ -90,7 +89,7 @@ class Day:
         self.store: Any = SqlStore("sqlite://", new_tag=lambda: TAG) if in_sql else MemoryStore(TAG)
         self.account = self.store.save_account(Mode.PAPER, "1", "hash", Venue.REPLAY)
         self.typist = Typist(self.rng, self.weather, self.engine, self.store, self.account)
-        clock = TaskClock(self.clock, self.baton, self.weather.skew_s)
+        clock = TaskClock(self.clock, self.baton)
         self._session = DirectSession(self.faulty, timestamp=lambda: to_ms(clock.now()))
         self._desk = Desk(
             self.store,
@@ -108,13 +107,16 @@ class Day:
             self.store.is_dead = partial(_is_one_of, self._dead)
         self._processes = 0
         self._depth = 0
+        # What is drawn at each step: below the one it is killed or freezes, above the other another command comes in.
+        self._stopped_below = self.weather.kill_rate + self.weather.freeze_rate
+        self._intruded_above = 1 - self.weather.intrude_rate
         self._disturbed = 0
         self._is_calm = False
 
     def run(self) -> DayResult:
         """Live the day and judge it."""
         try:
-            self._say(f"weather {self.weather}")
+            self._say("weather", self.weather)
             for _ in range(self.weather.events):
                 self._event()
             self._settle()
@@ -133,9 +135,9 @@ class Day:
         self.result.counts["tp1"] = sum(t.tp1_done for t in entered)
         self.result.ends.update(t.close_reason or "still open, protected" for t in entered)
 
-    def _say(self, text: str) -> None:
+    def _say(self, *what: object) -> None:
         if self._trace is not None:
-            self._trace(f"{self.clock.now():%d %H:%M:%S.%f} {text}")
+            self._trace(f"{self.clock.now():%d %H:%M:%S.%f} {' '.join(map(str, what))}")
 
     def _blame(self, violations: Iterable[str], when: str) -> None:
         for each in violations:
@@ -188,8 +190,7 @@ class Day:
         rounded = (Decimal(repr(price)) / tick).to_integral_value() * tick
         self.market.set_price(symbol, rounded, to_ms(self.clock.now()))
         self._disturbed += 1
-        if self._trace is not None:
-            self._say(f"{symbol} {rounded}")
+        self._say(symbol, rounded)
 
     def _tick_of(self, symbol: str) -> Decimal:
         rules = self.engine.instrument(symbol)
@@ -224,7 +225,7 @@ class Day:
             let_go(e)
             self._dead.add(token)
             self.result.counts["kill"] += 1
-            self._say(f"{token} is killed")
+            self._say(token, "is killed")
             return
         except BotboxError as e:
             let_go(e)
@@ -234,7 +235,7 @@ class Day:
             self._blame([traceback.format_exc()], "a bug")
             return
         self.result.exit_codes[f"{told.command} {told.exit_code}"] += 1
-        self._say(f"{token} {told}")
+        self._say(token, told)
         sent = entries_sent(process.steps)
         self._blame(judge_sender(told, sent), "told")
         if disturbed == self._disturbed and self._depth == 0 and not self.baton.is_racing:
@@ -273,36 +274,35 @@ class Day:
         if self._is_calm:
             return
         rng, weather = self.rng, self.weather
-        is_ask = step.startswith("ask")
         draw = rng.random()
         if draw < weather.kill_rate:
-            self._say(f"dies at {step}")
+            self._say("dies at", step)
             raise Killed
+        is_ask = step.startswith("ask")
         pause_s = 0.002 + 0.058 * rng.random() if is_ask else 0.0
-        is_frozen = draw < weather.kill_rate + weather.freeze_rate
+        is_frozen = draw < self._stopped_below
         if is_frozen:
             pause_s = rng.choice((3.0, 8.0, 16.0, 40.0))
             self._disturbed += 1
             self.result.counts["freeze"] += 1
-            self._say(f"{token} freezes {pause_s} s at {step}")
+            self._say(token, "freezes", pause_s, "s at", step)
         if self.baton.is_racing:
             self.baton.pause(pause_s)
         elif pause_s:
             self.clock.sleep(pause_s)
         if is_ask and weather.tick_rate and rng.random() < weather.tick_rate:
             self._tick()
-        is_intruded = draw > 1 - weather.intrude_rate
-        if (is_intruded or (is_frozen and rng.random() < 0.7)) and self._depth < 2:
+        if draw > self._intruded_above or (is_frozen and rng.random() < 0.7):
             self._intrude(step)
 
     def _intrude(self, step: str) -> None:
         """Let another command run from beginning to end between two steps of this one."""
-        if self.baton.is_racing:
+        if self.baton.is_racing or self._depth == 2:
             return
         self._depth += 1
         self._disturbed += 1
         self.result.counts["intrusion"] += 1
-        self._say(f"at {step} another command comes between")
+        self._say("at", step, "another command comes between")
         self._start(self.typist.next())
         self._depth -= 1
 
@@ -318,7 +318,7 @@ class Day:
             self.clock.sleep(BETWEEN_PASSES_S)
             process = self._new_process()
             result = monitor(process.desk)
-            self._say(f"settling: {result}")
+            self._say("settling:", result)
 
     def _wait_for_repayments(self) -> None:
         """Let the minutes pass in which the exchange takes no repayment, if a settling pass could fall into them."""

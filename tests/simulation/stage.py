@@ -19,22 +19,30 @@ from tests.simulation.baton import Baton
 from tests.simulation.weather import START_PRICES, Weather
 
 
-class TaskClock:
-    """A process's view of time: off by some seconds, and its sleep lets others run."""
+class DayClock(ManualClock):
+    """The day's time, and what a process's clock shows then that is off by some seconds."""
 
-    def __init__(self, clock: ManualClock, baton: Baton, skew_s: float) -> None:
-        self._clock, self._baton = clock, baton
+    def __init__(self, start: datetime, skew_s: float) -> None:
+        super().__init__(start)
         self._skew = timedelta(seconds=skew_s)
-        self._seen = clock.now()
-        self._shown = self._seen + self._skew
-        if not skew_s:  # It is asked some hundred times in a trade's life.
-            self.now = clock.now  # type: ignore[method-assign]
+        self._shown = start + self._skew
 
-    def now(self) -> datetime:
-        now = self._clock.now()
-        if now is not self._seen:
-            self._seen, self._shown = now, now + self._skew
+    def sleep(self, seconds: float) -> None:
+        passed = timedelta(seconds=seconds)
+        self._now += passed
+        self._shown += passed
+
+    def shown(self) -> datetime:
+        """Return the moment as processes see it."""
         return self._shown
+
+
+class TaskClock:
+    """A process's view of time: its sleep lets others run."""
+
+    def __init__(self, clock: DayClock, baton: Baton) -> None:
+        self._clock, self._baton = clock, baton
+        self.now = clock.shown
 
     def sleep(self, seconds: float) -> None:
         if self._baton.is_racing:

@@ -43,6 +43,7 @@ _CANCEL_REFUSALS = (10000, 10002, 10006, 10016, 170007, 170191, 170212, 10010)
 _READ_REFUSALS = (10000, 10002, 10006, 10016, 10010)
 _LOST = (10000, 10016, 170007, 170032, 170146)
 _STATUSES = (500, 502, 503, 504)
+_EARLY_STATUSES = (*_STATUSES, 429, 403)
 
 
 class Storm(FaultSchedule):
@@ -91,17 +92,23 @@ class Storm(FaultSchedule):
 
     def _rule(self, kind: str, refusals: Sequence[int]) -> Rule:
         rng = self._rng
-        return Rule(
-            kind,
-            code=rng.choice(_LOST if kind == "reject_after" else refusals),
-            status=rng.choice((*_STATUSES, 429, 403)) if kind == "http_before" else rng.choice(_STATUSES),
-            seconds=_seconds(rng, kind),
-            fraction=rng.choice(("0.01", "0.2", "0.5", "0.9")),
-            # Beyond some seconds an order that nobody acknowledged would be taken for absent: see docs/guarantees.md.
-            realtime_ms=rng.choice((0, 200, 1500, 5000)),
-            history_ms=rng.choice((0, 1000, 8000)),
-            executions_ms=rng.choice((0, 300, 4000, 20000)),
-        )
+        match kind:
+            case "reject_before" | "reject_after":
+                return Rule(kind, code=rng.choice(_LOST if kind == "reject_after" else refusals))
+            case "http_before" | "http_after":
+                return Rule(kind, status=rng.choice(_EARLY_STATUSES if kind == "http_before" else _STATUSES))
+            case "partial_fill":
+                return Rule(kind, fraction=rng.choice(("0.01", "0.2", "0.5", "0.9")))
+            case "lag":
+                # Beyond some seconds an order that nobody acknowledged would be taken for absent: see
+                # docs/guarantees.md.
+                return Rule(
+                    kind,
+                    realtime_ms=rng.choice((0, 200, 1500, 5000)),
+                    history_ms=rng.choice((0, 1000, 8000)),
+                    executions_ms=rng.choice((0, 300, 4000, 20000)),
+                )
+        return Rule(kind, seconds=_seconds(rng, kind))
 
 
 def _seconds(rng: Random, kind: str) -> float:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from botbox_cli.domain.record import record
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.instrument import Instrument
 from botbox_cli.exchange.paper.protocol import to_ms
@@ -35,7 +36,8 @@ def name_of(link: str) -> Name | None:
     return Name(match[1], int(match[2]), match[3], int(match[4])) if match else None
 
 
-class TrueOrder(NamedTuple):
+@record
+class TrueOrder:
     """An order as the exchange has it; `base_price` is the last price when it was made."""
 
     link: str
@@ -56,7 +58,8 @@ class TrueOrder(NamedTuple):
         return self.status in OPEN
 
 
-class TrueFill(NamedTuple):
+@record
+class TrueFill:
     """An execution as the exchange has it; `fees` by coin, zeros left out."""
 
     execution_id: str

@@ -6,11 +6,11 @@ It is held to the same tests as the databases (`tests/storage/test_memory_store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from botbox_cli.domain.account import Account, Halt, Mode, Venue
 from botbox_cli.domain.fill import Fill
@@ -29,33 +29,13 @@ _NONE: Any = object()
 _ID = attrgetter("id")
 
 
-@dataclass
-class _Tables:
-    """The rows of one account. `orders_of` and `fills_of` have them by trade, in the order in which they are read.
-
-    `found` remembers what was read of the trades by their statuses, until a trade changes.
-    """
-
-    setups: dict[int, Setup] = field(default_factory=dict)
-    trades: dict[int, Trade] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
-    orders_of: dict[int, tuple[Order, ...]] = field(default_factory=dict)
-    fills: dict[str, Fill] = field(default_factory=dict)
-    fills_of: dict[int, tuple[Fill, ...]] = field(default_factory=dict)
-    found: dict[tuple[TradeStatus, ...] | None, list[Trade]] = field(default_factory=dict)
-    log: dict[int, LogEntry] = field(default_factory=dict)
-    markers: dict[str, str] = field(default_factory=dict)
-    halt: dict[str, Halt | None] = field(default_factory=dict)
-
-
 class MemoryStore:
     """A store for one test. `is_dead` says which holders of leases are proved dead."""
 
     def __init__(self, tag: str = "test01") -> None:
         self.installation = tag
         self.is_dead: Callable[[Holder], bool] = lambda holder: False
-        self._transactions: dict[int, _Transaction] = {}
-        self._is_busy = False
+        self._books: dict[int, MemoryBooks] = {}
         self._accounts: list[Account] = []
         self._leases: dict[str, tuple[Holder, datetime]] = {}
         self._instruments: dict[tuple[Venue, str], Instrument] = {}
@@ -65,18 +45,18 @@ class MemoryStore:
 
     def close(self) -> None:
         """Forget everything."""
-        self._transactions.clear()
+        self._books.clear()
 
     # -- transactions
 
-    def read(self, account: Account) -> _Transaction:
-        """Return the transaction of an account: there is one at a time, so that it can be the same each time."""
-        found = self._transactions.get(account.id)
+    def read(self, account: Account) -> MemoryBooks:
+        """Return the books of an account: one transaction at a time, so that they can be the same each time."""
+        found = self._books.get(account.id)
         if found is None:
-            found = self._transactions[account.id] = _Transaction(self, account)
+            found = self._books[account.id] = MemoryBooks(self, account)
         return found
 
-    def write(self, account: Account, *, durable: bool = True) -> _Transaction:
+    def write(self, account: Account, *, durable: bool = True) -> MemoryBooks:
         return self.read(account)
 
     def next_id(self, table: str) -> int:
@@ -138,67 +118,71 @@ class MemoryStore:
         return len(old)
 
 
-class _Transaction:
-    """What it changed is undone if it ends in an exception."""
-
-    __slots__ = ("_books", "_store")
-
-    def __init__(self, store: MemoryStore, account: Account) -> None:
-        self._store = store
-        self._books = MemoryBooks(store, account)
-
-    def __enter__(self) -> MemoryBooks:
-        if self._store._is_busy:
-            raise RuntimeError("a transaction inside a transaction")
-        self._store._is_busy = True
-        return self._books
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._store._is_busy = False
-        if self._books.former:
-            if kind is not None:
-                self._books.undo()
-            self._books.former.clear()
-
-
 class MemoryBooks:
-    """`ports.Books` inside one transaction. `former`: what it has changed, as (table, key, former value)."""
+    """`ports.Books` of one account, and each of its transactions: what it changed is undone if it ends in an error.
+
+    `_orders_of` and `_fills_of` have them by trade, in the order in which they are read. `_found` remembers what was
+    read of the trades by their statuses, until a trade changes. `_former` is what the transaction has changed, as
+    (table, key, former value).
+    """
 
     def __init__(self, store: MemoryStore, account: Account) -> None:
         self._store, self._account = store, account
-        self._t = _Tables()
-        self.former: list[tuple[dict[Any, Any], Any, Any]] = []
+        self._setups: dict[int, Setup] = {}
+        self._trades: dict[int, Trade] = {}
+        self._orders: dict[str, Order] = {}
+        self._orders_of: dict[int, tuple[Order, ...]] = {}
+        self._fills: dict[str, Fill] = {}
+        self._fills_of: dict[int, tuple[Fill, ...]] = {}
+        self._found: dict[tuple[TradeStatus, ...] | None, list[Trade]] = {}
+        self._log: dict[int, LogEntry] = {}
+        self._markers: dict[str, str] = {}
+        self._halt: dict[str, Halt | None] = {}
+        self._former: list[tuple[dict[Any, Any], Any, Any]] = []
+        self._is_busy = False
 
-    def undo(self) -> None:
-        """Take back all that has changed."""
-        for table, key, value in reversed(self.former):
+    def __enter__(self) -> Self:
+        if self._is_busy:
+            raise RuntimeError("a transaction inside a transaction")
+        self._is_busy = True
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._is_busy = False
+        if self._former:
+            if kind is not None:
+                self._undo()
+            self._former.clear()
+
+    def _undo(self) -> None:
+        for table, key, value in reversed(self._former):
             if value is _NONE:
                 table.pop(key, None)
             else:
                 table[key] = value
-        self._t.found.clear()
+        self._found.clear()
 
     # -- setups
 
     def add_setup(self, setup: Setup) -> Setup | None:
-        if setup.candle_time is not None and any(_is_same(setup, s) for s in self._t.setups.values()):
+        if setup.candle_time is not None and any(_is_same(setup, s) for s in self._setups.values()):
             return None
         stored = _changed(setup, id=self._store.next_id("setups"))
-        self._put(self._t.setups, stored.id, stored)
+        self._put(self._setups, stored.id, stored)
         return stored
 
     def setup(self, setup_id: int) -> Setup:
-        return _found(self._t.setups, setup_id, f"no setup {setup_id}")
+        return _found(self._setups, setup_id, f"no setup {setup_id}")
 
     def setups(self, statuses: Sequence[SetupStatus] | None = None) -> list[Setup]:
-        return [s for s in self._t.setups.values() if statuses is None or s.status in statuses]
+        return [s for s in self._setups.values() if statuses is None or s.status in statuses]
 
     def move_setup(
         self, setup_id: int, from_: Sequence[SetupStatus], to: SetupStatus, **changes: Any
     ) -> None:
         setup = self.setup(setup_id)
         _check(f"setup {setup_id}", setup.status, from_)
-        self._put(self._t.setups, setup_id, _changed(setup, status=to, **changes))
+        self._put(self._setups, setup_id, _changed(setup, status=to, **changes))
 
     # -- trades
 
@@ -211,7 +195,7 @@ class MemoryBooks:
         return stored
 
     def _refuse_second(self, setup_id: int) -> None:
-        for other in self._t.trades.values():
+        for other in self._trades.values():
             if other.setup_id == setup_id and other.status is not TradeStatus.FAILED:
                 raise Conflict(
                     f"setup {setup_id} is traded already",
@@ -220,7 +204,7 @@ class MemoryBooks:
                 )
 
     def trade(self, trade_id: int) -> Trade:
-        return _found(self._t.trades, trade_id, f"no trade {trade_id}")
+        return _found(self._trades, trade_id, f"no trade {trade_id}")
 
     def trades(
         self,
@@ -233,11 +217,11 @@ class MemoryBooks:
         offset: int = 0,
     ) -> list[Trade]:
         key = None if statuses is None else tuple(statuses)
-        newest_first = self._t.found.get(key)
+        newest_first = self._found.get(key)
         if newest_first is None:
-            newest_first = [t for t in self._t.trades.values() if statuses is None or t.status in statuses]
+            newest_first = [t for t in self._trades.values() if statuses is None or t.status in statuses]
             newest_first.reverse()
-            self._t.found[key] = newest_first
+            self._found[key] = newest_first
         found = list(newest_first)
         if symbol is not None:
             found = [t for t in found if t.symbol == symbol]
@@ -260,14 +244,14 @@ class MemoryBooks:
         self._put_trade(_changed(self.trade(trade_id), **changes))
 
     def _put_trade(self, trade: Trade) -> None:
-        self._put(self._t.trades, trade.id, trade)
-        self._t.found.clear()
+        self._put(self._trades, trade.id, trade)
+        self._found.clear()
 
     def grant_lease(self, name: str, holder: Holder, now: datetime, ttl_s: float) -> None:
         former = self._store._leases.get(name, _NONE)
         if self._store.take_lease(name, holder, now, ttl_s) is not None:
             raise Conflict(f"{name} is held by another process", "try again in a moment", code="busy")
-        self.former.append((self._store._leases, name, former))
+        self._former.append((self._store._leases, name, former))
 
     def instrument(self, symbol: str) -> Instrument | None:
         return self._store.instrument(self._account.venue, symbol)
@@ -288,69 +272,69 @@ class MemoryBooks:
             )
         stored = _changed(order, id=self._store.next_id("orders"))
         self._put(self._store._links, link, None)
-        self._put_order(stored, (*self._t.orders_of.get(order.trade_id, ()), stored))
+        self._put_order(stored, (*self._orders_of.get(order.trade_id, ()), stored))
         return stored
 
     def _put_order(self, order: Order, of_trade: tuple[Order, ...]) -> None:
-        self._put(self._t.orders, order.order_link_id, order)
-        self._put(self._t.orders_of, order.trade_id, of_trade)
+        self._put(self._orders, order.order_link_id, order)
+        self._put(self._orders_of, order.trade_id, of_trade)
 
     def orders(self, trade_ids: Sequence[int]) -> list[Order]:
-        of = self._t.orders_of
+        of = self._orders_of
         if len(trade_ids) == 1:
             return list(of.get(trade_ids[0], ()))
-        return sorted((order for i in set(trade_ids) for order in of.get(i, ())), key=_ID)
+        return sorted([order for i in set(trade_ids) for order in of.get(i, ())], key=_ID)
 
     def order_by_link_id(self, order_link_id: str) -> Order | None:
-        return self._t.orders.get(order_link_id)
+        return self._orders.get(order_link_id)
 
     def move_order(
         self, order_link_id: str, from_: Sequence[OrderStatus], to: OrderStatus, **changes: Any
     ) -> None:
-        order = _found(self._t.orders, order_link_id, f"no order {order_link_id} in the books")
+        order = _found(self._orders, order_link_id, f"no order {order_link_id} in the books")
         _check(f"order {order_link_id}", order.status, from_)
         moved = _changed(order, status=to, **changes)
-        of_trade = self._t.orders_of[order.trade_id]
+        of_trade = self._orders_of[order.trade_id]
         self._put_order(moved, tuple(moved if each is order else each for each in of_trade))
 
     def add_fill(self, fill: Fill) -> bool:
-        order = _found(self._t.orders, fill.order_link_id, f"no order {fill.order_link_id} in the books")
-        if fill.execution_id in self._t.fills:
+        order = _found(self._orders, fill.order_link_id, f"no order {fill.order_link_id} in the books")
+        if fill.execution_id in self._fills:
             return False
-        self._put_fill(fill, (*self._t.fills_of.get(order.trade_id, ()), fill))
+        self._put_fill(fill, (*self._fills_of.get(order.trade_id, ()), fill))
         return True
 
     def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None:
-        fill = _found(self._t.fills, execution_id, f"no fill {execution_id} in the books")
+        fill = _found(self._fills, execution_id, f"no fill {execution_id} in the books")
         valued = _changed(fill, fees_quote=fees_quote)
-        of_trade = self._t.fills_of[self._t.orders[fill.order_link_id].trade_id]
+        of_trade = self._fills_of[self._orders[fill.order_link_id].trade_id]
         self._put_fill(valued, tuple(valued if each is fill else each for each in of_trade))
 
     def _put_fill(self, fill: Fill, of_trade: tuple[Fill, ...]) -> None:
-        trade_id = self._t.orders[fill.order_link_id].trade_id
-        self._put(self._t.fills, fill.execution_id, fill)
-        self._put(self._t.fills_of, trade_id, tuple(sorted(of_trade, key=self._place_of)))
+        trade_id = self._orders[fill.order_link_id].trade_id
+        self._put(self._fills, fill.execution_id, fill)
+        self._put(self._fills_of, trade_id, tuple(sorted(of_trade, key=self._place_of)))
 
     def _place_of(self, fill: Fill) -> tuple[datetime, int]:
-        return fill.executed_at, self._t.orders[fill.order_link_id].id
+        return fill.executed_at, self._orders[fill.order_link_id].id
 
     def fills(self, trade_ids: Sequence[int]) -> list[Fill]:
-        of = self._t.fills_of
+        of = self._fills_of
         if len(trade_ids) == 1:
             return list(of.get(trade_ids[0], ()))
-        return sorted((fill for i in set(trade_ids) for fill in of.get(i, ())), key=self._place_of)
+        return sorted([fill for i in set(trade_ids) for fill in of.get(i, ())], key=self._place_of)
 
     # -- the rest
 
     def log(self, entry: LogEntry) -> None:
-        self._put(self._t.log, self._store.next_id("log"), entry)
+        self._put(self._log, self._store.next_id("log"), entry)
 
     def log_of(
         self, *, trade_id: int | None = None, setup_id: int | None = None, event: str | None = None
     ) -> list[LogEntry]:
         return [
             replace(e, id=entry_id)
-            for entry_id, e in self._t.log.items()
+            for entry_id, e in self._log.items()
             if (trade_id is None or e.trade_id == trade_id)
             and (setup_id is None or e.setup_id == setup_id)
             and (event is None or e.event == event)
@@ -366,19 +350,19 @@ class MemoryBooks:
         raise NotImplementedError("no test of the chain runs in memory")
 
     def halt(self) -> Halt | None:
-        return self._t.halt.get("now")
+        return self._halt.get("now")
 
     def set_halt(self, halt: Halt | None) -> None:
-        self._put(self._t.halt, "now", halt)
+        self._put(self._halt, "now", halt)
 
     def marker(self, name: str) -> str | None:
-        return self._t.markers.get(name)
+        return self._markers.get(name)
 
     def set_marker(self, name: str, value: str) -> None:
-        self._put(self._t.markers, name, value)
+        self._put(self._markers, name, value)
 
     def _put(self, table: dict[K, V], key: K, value: V) -> None:
-        self.former.append((table, key, table.get(key, _NONE)))
+        self._former.append((table, key, table.get(key, _NONE)))
         table[key] = value
 
 

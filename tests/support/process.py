@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -35,7 +34,8 @@ class Process:
         self._life = _Life(on_step)
         exchange = BybitExchange(_SteppedSession(session, self._life), desk.clock)
         store: Store = _SteppedStore(desk.store, self._life)
-        self.desk = replace(desk, store=store, exchange=exchange, holder=Holder("host", 1, "then", token))
+        holder = Holder("host", 1, "then", token)
+        self.desk = Desk(store, desk.candles, desk.account, exchange, desk.clock, desk.policy, holder)
 
     @property
     def steps(self) -> list[str]:
@@ -92,7 +92,8 @@ class _Life:
         self._on_step = on_step
 
     def step(self, name: str) -> None:
-        self.refuse_if_dead()
+        if self.death is not None:
+            raise self.death
         self.steps.append(name)
         try:
             self._on_step(name)
@@ -114,13 +115,13 @@ class _SteppedSession:
         """Return one of pybit's methods, by its name; from then on the class has it."""
 
         def ask(stepped: _SteppedSession, **params: Any) -> Any:
-            link = params.get("orderLinkId")
+            life, link = stepped._life, params.get("orderLinkId")
             what = f"{name} {link}" if link else name
-            stepped._life.step("ask " + what)
+            life.step("ask " + what)
             try:
                 return getattr(stepped._session, name)(**params)
             finally:
-                stepped._life.step("told " + what)
+                life.step("told " + what)
 
         setattr(_SteppedSession, name, ask)
         return partial(ask, self)
@@ -138,7 +139,8 @@ class _SteppedStore:
         return getattr(self._store, name)
 
     def read(self, account: Any) -> Any:
-        self._life.refuse_if_dead()
+        if self._life.death is not None:
+            raise self._life.death
         return self._store.read(account)
 
     def write(self, account: Any, *, durable: bool = True) -> _SteppedWrite:
@@ -155,6 +157,10 @@ class _SteppedStore:
         self._life.refuse_if_dead()
         self._store.free_lease(name, holder)
         self._life.step("lease")
+
+    def instrument(self, *args: Any) -> Any:
+        self._life.refuse_if_dead()
+        return self._store.instrument(*args)
 
     def save_instruments(self, *args: Any) -> None:
         self._life.refuse_if_dead()

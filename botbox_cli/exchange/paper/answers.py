@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from botbox_cli.exchange.paper.identity import Identity
 from botbox_cli.exchange.paper.instrument import Instrument
@@ -19,7 +20,8 @@ from botbox_cli.exchange.paper.views import Views
 Json = dict[str, Any]
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One signed request at work, at its moment."""
 
     params: Mapping[str, Any]

@@ -45,16 +45,18 @@ class Limits:
             return True
         return False
 
-    def spend(self, path: str, limit: int, now_ms: int) -> tuple[bool, dict[str, str]]:
-        """Count one signed request; return whether it is within its limit, and the headers of limits that are on."""
+    def spend(self, path: str, limit: int, now_ms: int, headers: dict[str, str]) -> bool:
+        """Count one signed request; tell whether it is within its limit, and add the headers of limits that are on."""
         if not self._rules.is_on:
-            return True, {}
+            return True
         times = self._of_endpoint.setdefault(path, deque())
         _forget(times, now_ms - SECOND_MS)
         if len(times) >= limit:
-            return False, _headers(limit, 0, times[0] + SECOND_MS)
+            headers |= _headers(limit, 0, times[0] + SECOND_MS)
+            return False
         times.append(now_ms)
-        return True, _headers(limit, limit - len(times), now_ms)
+        headers |= _headers(limit, limit - len(times), now_ms)
+        return True
 
 
 def _forget(times: deque[int], before_ms: int) -> None:

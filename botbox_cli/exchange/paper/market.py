@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, NamedTuple, Protocol, overload
 
 from botbox_cli.exchange.paper.instrument import Instrument, from_row
 
@@ -112,5 +112,30 @@ def made_book(
     ask = bid + tick * spread_ticks
     if depth is None:
         return Book([(bid, AMPLE)], [(ask, AMPLE)])
-    bids = [(bid - tick * i, depth) for i in range(LEVELS) if bid > tick * i]
-    return Book(bids, [(ask + tick * i, depth) for i in range(LEVELS)])
+    deep = min(LEVELS, int((bid / tick).to_integral_value(ROUND_CEILING)))  # No bid is at zero or below.
+    return Book(_Ladder(bid, -tick, depth, deep), _Ladder(ask, tick, depth, LEVELS))
+
+
+class _Ladder(Sequence[Level]):
+    """The levels of one side of a made book, each made when it is looked at: mostly the first alone is."""
+
+    def __init__(self, best: Decimal, step: Decimal, depth: Decimal, levels: int) -> None:
+        self._best, self._step, self._depth = best, step, depth
+        self._places = range(levels)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> Level: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Level]: ...
+    def __getitem__(self, place: int | slice) -> Level | list[Level]:
+        chosen = self._places[place]
+        return self._level(chosen) if isinstance(chosen, int) else [self._level(each) for each in chosen]
+
+    def __iter__(self) -> Iterator[Level]:
+        return map(self._level, self._places)
+
+    def _level(self, place: int) -> Level:
+        return self._best + self._step * place, self._depth

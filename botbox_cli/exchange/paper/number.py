@@ -25,11 +25,11 @@ def plain(value: Decimal) -> str:
 def fixed(value: Decimal, places: int) -> str:
     """Return plain text with at least `places` decimals; digits beyond are kept, never rounded."""
     text = format(value, "f")
-    whole, _, decimals = text.partition(".")
-    missing = places - len(decimals)
-    if missing <= 0:
-        return text
-    return f"{whole}.{decimals}{'0' * missing}"
+    point = text.find(".")
+    if point < 0:
+        return f"{text}.{'0' * places}" if places else text
+    missing = places - (len(text) - point - 1)
+    return text + "0" * missing if missing > 0 else text
 
 
 def places_of(step: Decimal) -> int:

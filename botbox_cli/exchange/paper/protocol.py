@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -32,7 +33,8 @@ class HeaderLookup(Protocol):
 NO_HEADERS: HeaderLookup = MappingProxyType[str, str]({})
 
 
-class Request(NamedTuple):
+@dataclass(slots=True)
+class Request:
     """One HTTP request, decoded.
 
     `params` are the query's values (text) or the JSON body's; `payload` is the query or body exactly as it was signed.
@@ -41,11 +43,12 @@ class Request(NamedTuple):
     method: str
     path: str
     params: Mapping[str, Any]
-    headers: HeaderLookup = NO_HEADERS
+    headers: HeaderLookup = field(default_factory=lambda: NO_HEADERS)
     payload: str = ""
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """One HTTP answer; `body` is a JSON document, or text where the real host sends no JSON."""
 
     status: int

@@ -95,7 +95,7 @@ class Order:
         return {"Order": "", "StopOrder": "Stop"}.get(self.order_filter, self.order_filter)
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Execution:
     """One fill."""
 

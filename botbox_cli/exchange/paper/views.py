@@ -52,11 +52,10 @@ class Views:
             raise Refusal(10001, "Request parameter error: openOnly")
         by_id = _has_id(params)
         wanted = self._named(params) if by_id else self._candidates(open_only)
-        seen = (self._seen(order, now_ms, _REALTIME) for order in wanted)
         shown = (
             order
-            for order in seen
-            if order is not None
+            for each in wanted
+            if (order := self._seen(each, now_ms, _REALTIME)) is not None
             and (order.is_open or self._is_recent(order))
             and (by_id or (order.is_open == (open_only == "0") and self._matches(order, params)))
         )
@@ -76,12 +75,11 @@ class Views:
         if not by_id:
             newest_first = reversed(self._account.orders.values())
             wanted = takewhile(lambda order: order.created_ms >= start_ms, newest_first)
-        seen = (self._seen(order, now_ms, _HISTORY) for order in wanted)
         status = params.get("orderStatus")
         shown = (
             order
-            for order in seen
-            if order is not None
+            for each in wanted
+            if (order := self._seen(each, now_ms, _HISTORY)) is not None
             and not order.is_open
             and _is_kept(order, now_ms)
             and (by_id or (order.created_ms <= end_ms and self._matches(order, params)))
@@ -194,8 +192,8 @@ class Views:
     # Lag
 
     def _lag_of(self, order: Order, view: _View) -> int:
-        own = order.effects.lag if order.effects else None
-        return max(view(self._lag), view(own) if own else 0)
+        lag_ms, effects = view(self._lag), order.effects
+        return lag_ms if effects is None or effects.lag is None else max(lag_ms, view(effects.lag))
 
     def _seen(self, order: Order, now_ms: int, view: _View) -> Order | None:
         """Return the order as the view shows it now: as it was its lag ago, or None when it was not there yet."""
@@ -205,6 +203,8 @@ class Views:
         return _as_of(order, self._account.of_order.get(order.order_id, ()), now_ms - lag_ms)
 
     def _execution_lag(self, execution: Execution) -> int:
+        if not self._account.has_lagged:
+            return self._lag.executions_ms
         return self._lag_of(self._account.orders[execution.order_id], _EXECUTIONS)
 
     # Filters

@@ -260,6 +260,18 @@ PROVED_ABSENCE = (
         (T_LATE,),
     ),
     Mutant(
+        "keep-an-end-without-a-fill",
+        "an entry that was shown as ended without a fill is not looked for again, only its executions are",
+        (
+            Edit(
+                SETTLE,
+                "    return report.status is not ReportStatus.LIVE and report.filled_qty > 0",
+                "    return report.status is not ReportStatus.LIVE",
+            ),
+        ),
+        (f"{T_ENTRY}::test_entry_shown_as_ended_without_a_fill_is_looked_for_again",),
+    ),
+    Mutant(
         "word-before-the-exchange",
         "a person's word that an entry never filled ends it, whatever the exchange shows",
         (

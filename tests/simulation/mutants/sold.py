@@ -241,11 +241,23 @@ SOLD_ONCE = (
         (
             Edit(
                 OUTSIDE,
-                "        others = [b for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out]\n",
-                "        others = _longs_in(books, coin)[:0]\n",
+                "for b in _longs_in(books, coin) if b.trade.id != trade.id and b.ways_out",
+                "for b in _longs_in(books, coin)[:0]",
             ),
         ),
         (f"{T_MOVED}::test_what_is_left_of_one_trade_is_not_what_another_holds",),
+    ),
+    Mutant(
+        "dust-of-other-trades",
+        "what fees have left another trade below the lot counts as what is left of this one's coins",
+        (
+            Edit(
+                OUTSIDE,
+                "min(balance.locked, in_lots) + sum(others, ZERO) - in_lots",
+                "min(balance.locked, in_lots)",
+            ),
+        ),
+        (f"{T_OWNER}::test_half_of_one_trade_sold_by_hand_is_booked_whole_beside_the_dust_of_another",),
     ),
     Mutant(
         "lost-orders-are-nobodys",

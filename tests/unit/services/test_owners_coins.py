@@ -15,7 +15,7 @@ from botbox_cli.services.close import close
 from botbox_cli.services.execute import execute
 from botbox_cli.services.monitor import monitor
 from botbox_cli.services.trades import list_trades
-from tests.support.faults import Faults
+from tests.support.faults import Faults, nothing
 from tests.support.process import Process, at
 from tests.support.verdict import only_trade, open_trade, orders_of, settle, truth
 from tests.support.world import World, a_world
@@ -23,6 +23,7 @@ from tests.unit.services.test_leave_exit import sell_by_hand
 from tests.unit.services.test_protect_stop import by_hand, live_stops
 
 FEE = "3.98765431"
+LOT = Decimal("0.000001")
 
 
 @pytest.mark.parametrize("qty", ["0.7", "0.01"])
@@ -55,6 +56,28 @@ def test_sale_by_hand_pays_for_one_trade_only() -> None:
 
         assert [e.error.exit_code for e in result.errors] == [8]
         assert sum(order.qty for order in orders_of(world, Role.EXIT)) == first.qty
+
+
+def test_half_of_one_trade_sold_by_hand_is_booked_whole_beside_the_dust_of_another() -> None:
+    """What fees left of the two below the lot adds up to more than a lot. The sale shows only after the new stop."""
+    with a_world(balances={"USDT": Decimal(9781)}) as world:
+        open_trade(world)
+        open_trade(world)
+        first, second = (v.position.held for v in reversed(list_trades(world.store, world.account)))
+        by_hand(world, "cancel", orderLinkId="bb-test01-2-stop1", orderFilter="tpslOrder")
+        sell_by_hand(world, "0.008")
+        faults = Faults(world)
+        faults.on("get_executions", nothing, times=99)
+
+        monitor(world.desk)
+        faults.clear()
+
+        assert first % LOT + (second - Decimal("0.008")) % LOT > LOT
+        assert settle(world) == []
+        [sale] = [o for o in orders_of(world, Role.EXIT) if not o.sends]
+        assert sale.qty == Decimal("0.008")
+        stop = orders_of(world, Role.STOP)[-1]
+        assert stop.qty == (second - sale.qty) // LOT * LOT
 
 
 def test_sale_by_hand_is_found_however_many_exits_have_passed_it_on() -> None:

@@ -23,6 +23,7 @@ from tests.support.faults import (
     code_after,
     http,
     no_json,
+    nothing,
 )
 from tests.support.verdict import only_trade, orders_of, settle, tell_execute, told_truly, truth
 from tests.support.world import World
@@ -268,3 +269,43 @@ def test_entry_in_doubt_is_looked_for_ever_more_seldom_until_the_fence(world: Wo
     gaps = [round(later - earlier, 6) for earlier, later in pairwise(asked)]
     assert gaps[:5] == [0.1, 0.2, 0.4, 0.8, 1.0]
     assert max(gaps) <= 1
+
+
+def test_entry_whose_end_shows_before_its_executions_is_asked_for_them_alone(
+    world: World, faults: Faults
+) -> None:
+    """An end with fills can't change any more: each further question for the row would only delay the stop."""
+    asked: list[str] = []
+
+    def note(name: str) -> Action:
+        def act(send: Callable[[], Any]) -> Any:
+            asked.append(name)
+            return send()
+
+        return act
+
+    faults.on("get_executions", nothing, link="entry", times=3)
+    faults.on("get_open_orders", note("row"), link="entry", times=99)
+    faults.on("get_executions", note("executions"), link="entry", times=99)
+
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+
+    assert told.exit_code == 0
+    assert faults.met[:5] == ["get_open_orders", *["get_executions"] * 3, "get_executions"]
+    assert asked == ["row", "executions"]
+
+
+def test_entry_shown_as_ended_without_a_fill_is_looked_for_again(world: World, faults: Faults) -> None:
+    """Its fills may surface after its end, in its row too."""
+
+    def unfilled(send: Callable[[], Any]) -> Any:
+        body = send()
+        row = body["result"]["list"][0] | {"orderStatus": "Cancelled", "cumExecQty": "0", "cumExecValue": "0"}
+        return body | {"result": body["result"] | {"list": [row]}}
+
+    faults.on("get_open_orders", unfilled, link="entry")
+    faults.on("get_executions", nothing, link="entry", times=5)
+
+    told = told_truly(world, lambda: tell_execute(world.desk, world.add_setup().id))
+
+    assert (told.exit_code, only_trade(world).status) == (0, TradeStatus.OPEN)

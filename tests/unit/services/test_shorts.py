@@ -912,3 +912,17 @@ def test_repayment_that_is_asked_for_too_soon_after_another_is_asked_for_again(w
 
     assert ([e.error.message for e in result.errors], result.closed) == ([], 2)
     assert debt(world) == 0
+
+
+def test_small_short_that_sold_what_others_had_left_over_is_no_difference(world: World) -> None:
+    """Each exit buys a little more than it owes; a later entry sells that first, and borrows so much less."""
+    desk = world.new_desk("shorts", shorts=True)
+    for _ in range(5):
+        close(desk, execute(desk, short(world).id).trade.trade.id)
+    small = world.new_desk("small", shorts=True, max_position_percent=Decimal("0.06"))
+
+    opened = execute(small, short(world).id)
+
+    held = opened.trade.position.held
+    assert Decimal(0) < debt(world) < held / 2
+    assert reconcile(small).differences == ()
