@@ -57,6 +57,7 @@ class Console:
     is_closed: bool = False
     """The reader of stdout has gone (`botbox trades | head -1`): not an error, but nobody is served any more."""
     _secrets: list[str] = field(default_factory=list)
+    _has_told_loss: bool = False
 
     @classmethod
     def of_process(cls, environ: Mapping[str, str] = os.environ) -> Console:
@@ -112,22 +113,27 @@ class Console:
     def flush(self) -> None:
         try:
             self.out.flush()
-        except BrokenPipeError:
-            self._close()
+        except OSError as e:
+            self._lose(e)
 
     def _emit(self, text: str) -> None:
         if self.is_closed:
             return
         try:
             self.out.write(self.scrub(text))
-        except BrokenPipeError:
-            self._close()
+        except OSError as e:
+            self._lose(e)
 
-    def _close(self) -> None:
-        self.is_closed = True
-        # What is buffered still would be written when the interpreter ends, and fail there.
-        with _nowhere("w") as nowhere:
-            os.dup2(nowhere.fileno(), self.out.fileno())
+    def _lose(self, error: OSError) -> None:
+        """Go on without what stdout does not take: what a command has done counts, not where it is told.
+
+        A reader who has gone does not come back; a full disk is tried again with the next line.
+        """
+        _drop(self.out)
+        self.is_closed = isinstance(error, BrokenPipeError)
+        if not self.is_closed and not self._has_told_loss:
+            self._has_told_loss = True
+            self.warn(f"stdout can't be written, and what was said there is lost: {error.strerror}")
 
     # -- talk, on stderr
 
@@ -183,8 +189,11 @@ class Console:
         return answer.rstrip("\n")
 
     def _talk(self, label: str, text: str) -> None:
-        self.err.write(self.scrub(label + _CONTROL.sub("", text)) + "\n")
-        self.err.flush()
+        try:
+            self.err.write(self.scrub(label + _CONTROL.sub("", text)) + "\n")
+            self.err.flush()
+        except OSError:
+            _drop(self.err)  # Nobody is left to be told.
 
     def _painted(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour_err else text
@@ -218,6 +227,19 @@ class Console:
 def _nowhere(mode: str) -> TextIO:
     """Open what stands for a stream that the process was started without (`botbox trades <&-`)."""
     return Path(os.devnull).open(mode, encoding="utf-8")  # type: ignore[return-value]  # a text mode
+
+
+def _drop(stream: TextIO) -> None:
+    """Throw away what a stream has buffered: it would be written when the interpreter ends, and fail there."""
+    place = stream.fileno()
+    kept = os.dup(place)
+    try:
+        with _nowhere("w") as nowhere:
+            os.dup2(nowhere.fileno(), place)
+        stream.flush()
+    finally:
+        os.dup2(kept, place)
+        os.close(kept)
 
 
 def _one_line(text: str) -> str:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from botbox_cli.cli.app import app
 from botbox_cli.cli.console import Column, Console
+from botbox_cli.cli.exit_codes import ExitCode
 from botbox_cli.cli.render.numbers import amount, price, ratio
 from botbox_cli.cli.table import draw
 from botbox_cli.errors import UsageError
 from tests.support.cli import console
 
+FULL = Path("/dev/full")
 AT = datetime(2026, 7, 24, 12, 5, 9, 40_000, tzinfo=UTC)
 COLUMNS = (Column("id", right=True), Column("symbol"), Column("note", 1), Column("made_at", 2, label="made"))
 
@@ -197,6 +200,30 @@ def test_a_reader_who_has_gone_away_is_no_error(tmp_path: Path) -> None:
         at.write("more")
 
         assert at.is_closed
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_a_full_disk_under_stdout_is_told_once_and_ends_nothing() -> None:
+    with FULL.open("w", encoding="utf-8") as full:
+        at = Console(io.StringIO(), full, io.StringIO())
+
+        at.document({"text": "the trade is open"})
+        at.write("x" * 100_000)
+        at.flush()
+
+    assert not at.is_closed
+    assert err(at) == (
+        "warning: stdout can't be written, and what was said there is lost: No space left on device\n"
+    )
+
+
+def test_a_command_ends_with_its_own_code_when_nobody_reads_its_complaint() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as closed:
+        at = Console(io.StringIO(), io.StringIO(), closed)
+
+        assert app(["nonsense"], standalone_mode=False, obj=at) == ExitCode.USAGE
 
 
 @pytest.mark.parametrize(
