@@ -59,14 +59,21 @@ def close(desk: Desk, trade_id: int, *, reason: str = "", budget: Budget | None 
         try:
             _close(work, reason)
         except StorageError as e:
-            raise OutcomeUnknown(
-                f"the database failed while trade {trade_id} was being closed: {e.message}",
-                "mend the database, then run `botbox monitor --once`: it settles what was sent",
-            ) from e
+            raise _in_doubt(trade_id, e) from e
         except BotboxError as e:
             error = e
-    with desk.store.read(desk.account) as books:
-        return CloseOutcome(view(read_trade(books, trade_id)), error)
+    try:
+        with desk.store.read(desk.account) as books:
+            return CloseOutcome(view(read_trade(books, trade_id)), error)
+    except StorageError as e:
+        raise error or _in_doubt(trade_id, e) from e
+
+
+def _in_doubt(trade_id: int, error: StorageError) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"the database failed while trade {trade_id} was being closed: {error.message}",
+        "mend the database, then run `botbox monitor --once`: it settles what was sent",
+    )
 
 
 def _close(work: Work, reason: str) -> None:

@@ -114,3 +114,27 @@ def test_a_database_that_fails_after_the_stop_was_cancelled_leaves_the_outcome_u
     world.session.hook = None
     assert live_stops(world) == []
     assert settle(world) == []
+
+
+@pytest.mark.parametrize(("stops", "exit_code"), [(0, 7), (inf, 10)])
+def test_a_database_that_fails_once_all_is_done_does_not_hide_what_was_done(
+    world: World, faults: Faults, monkeypatch: pytest.MonkeyPatch, stops: float, exit_code: int
+) -> None:
+    trade = open_trade(world)
+    faults.on("place_order", code(170810), link="exit", times=stops)
+    faults.on("place_order", code(170810), link="stop", times=stops)
+
+    def fails(*_args: object, **_options: object) -> object:
+        raise StorageError("the database is gone")
+
+    monkeypatch.setattr(
+        type(world.store), "free_lease", lambda *_: monkeypatch.setattr(type(world.store), "read", fails)
+    )
+
+    with pytest.raises(BotboxError) as told:
+        close(world.desk, trade.id)
+
+    assert told.value.exit_code == exit_code
+    monkeypatch.undo()
+    world.pass_time(60)
+    assert settle(world, faults) == []
