@@ -253,7 +253,8 @@ def failures() -> tuple[type[Exception], ...]:
 
 def scrub(text: str, secrets: Sequence[str]) -> str:
     """Return `text` on one line, of bounded length, without `secrets` and without Bybit's echo of a signed text."""
-    text = re.sub(r"origin_string\[[^\]]*\]?", "origin_string[…]", text)
+    if "origin_string[" in text:
+        text = re.sub(r"origin_string\[[^\]]*\]?", "origin_string[…]", text)
     for secret in secrets:
         if secret:
             text = text.replace(secret, "…")

@@ -90,7 +90,7 @@ class Work:
         return self._renewed_at is not None
 
     def _is_fresh(self, now: datetime) -> bool:
-        return self._renewed_at is not None and timedelta(0) <= now - self._renewed_at < FRESH
+        return self._renewed_at is not None and self._renewed_at <= now < self._renewed_at + FRESH
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Books]:

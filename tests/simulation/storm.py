@@ -51,7 +51,8 @@ class Storm(FaultSchedule):
 
     def __init__(self, rng: Random, rate: float) -> None:
         super().__init__()
-        self.rate = rate
+        # A trade is made of few writes and many reads: each must have its share of trouble.
+        self._of_writes, self._of_reads = min(rate * 3, 0.6), rate / 2
         self.counts: Counter[str] = Counter()
         self.requests = 0
         self._rng = rng
@@ -64,8 +65,7 @@ class Storm(FaultSchedule):
             left, rule = self._burst
             self._burst = (left - 1, rule) if left > 1 else None
             return self._count(rule)
-        # A trade is made of few writes and many reads: each must have its share of trouble.
-        rate = min(self.rate * 3, 0.6) if request.method == "POST" else self.rate / 2
+        rate = self._of_writes if request.method == "POST" else self._of_reads
         if rate == 0 or self._rng.random() >= rate:
             return []
         rule = self._draw(request)
@@ -75,7 +75,8 @@ class Storm(FaultSchedule):
 
     def stop(self) -> None:
         """Let everything work from now on."""
-        self.rate, self._burst = 0.0, None
+        self._of_writes = self._of_reads = 0.0
+        self._burst = None
 
     def _count(self, rule: Rule) -> list[Rule]:
         self.counts[rule.kind] += 1

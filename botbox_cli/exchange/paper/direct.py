@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -90,7 +89,7 @@ class DirectSession:
             self._raise_network_error(error)
         body = reply.body
         if reply.status != 200 or isinstance(body, str) or body["retCode"]:
-            self._raise_as_pybit(f"{method} {path}: {json.dumps(kept, default=str)}", reply)
+            self._raise_as_pybit(f"{method} {path}: {kept}", reply)
         assert isinstance(body, dict), "anything else was raised"
         return body
 

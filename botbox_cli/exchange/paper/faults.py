@@ -55,7 +55,7 @@ _TEXTS = {
 _HTML = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rule:
     """One fault and the requests it befalls.
 
