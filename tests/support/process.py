@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botbox_cli.exchange.bybit import BybitExchange
+from botbox_cli.exchange.session import Session
 from botbox_cli.ports import Books, Clock, Holder, Store
 from botbox_cli.services.desk import Desk
 
@@ -106,25 +106,35 @@ class _Life:
             raise self.death
 
 
+def _methods_of(port: type) -> list[str]:
+    return [name for name in dir(port) if not name.startswith("_") and callable(getattr(port, name))]
+
+
 class _SteppedSession:
     def __init__(self, session: Any, life: _Life) -> None:
         self._session, self._life = session, life
         self.wait_at_most = session.wait_at_most
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return one of pybit's methods, by its name; from then on the class has it."""
+    if TYPE_CHECKING:  # Pybit's methods are added below.
 
-        def ask(stepped: _SteppedSession, **params: Any) -> Any:
-            life, link = stepped._life, params.get("orderLinkId")
-            what = f"{name} {link}" if link else name
-            life.step("ask " + what)
-            try:
-                return getattr(stepped._session, name)(**params)
-            finally:
-                life.step("told " + what)
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
-        setattr(_SteppedSession, name, ask)
-        return partial(ask, self)
+
+def _asking(name: str) -> Callable[..., Any]:
+    def ask(self: _SteppedSession, **params: Any) -> Any:
+        life, link = self._life, params.get("orderLinkId")
+        what = f"{name} {link}" if link else name
+        life.step("ask " + what)
+        try:
+            return getattr(self._session, name)(**params)
+        finally:
+            life.step("told " + what)
+
+    return ask
+
+
+for _name in _methods_of(Session):
+    setattr(_SteppedSession, _name, _asking(_name))
 
 
 class _SteppedStore:
@@ -134,9 +144,9 @@ class _SteppedStore:
         self._store, self._life = store, life
         self.installation = store.installation
 
-    def __getattr__(self, name: str) -> Any:
-        self._life.refuse_if_dead()
-        return getattr(self._store, name)
+    if TYPE_CHECKING:  # The other methods are handed through: they are added below.
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def read(self, account: Any) -> Any:
         if self._life.death is not None:
@@ -158,13 +168,18 @@ class _SteppedStore:
         self._store.free_lease(name, holder)
         self._life.step("lease")
 
-    def instrument(self, *args: Any) -> Any:
-        self._life.refuse_if_dead()
-        return self._store.instrument(*args)
 
-    def save_instruments(self, *args: Any) -> None:
+def _handing_through(name: str) -> Callable[..., Any]:
+    def call(self: _SteppedStore, *args: Any, **options: Any) -> Any:
         self._life.refuse_if_dead()
-        self._store.save_instruments(*args)
+        return getattr(self._store, name)(*args, **options)
+
+    return call
+
+
+for _name in _methods_of(Store):
+    if not hasattr(_SteppedStore, _name):
+        setattr(_SteppedStore, _name, _handing_through(_name))
 
 
 class _SteppedWrite:

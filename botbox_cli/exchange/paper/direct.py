@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botbox_cli.exchange.paper.engine import PaperExchange
 from botbox_cli.exchange.paper.faults import Broken, FaultyExchange
@@ -60,18 +59,9 @@ class DirectSession:
     def wait_at_most(self, seconds: float) -> None:
         """Nothing is waited for here: how long a timeout lasts is said by the fault."""
 
-    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
-        """Return one of pybit's methods, by its name; from then on the class has it."""
-        try:
-            method, path = _METHODS[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    if TYPE_CHECKING:  # Pybit's methods are added below.
 
-        def ask(session: DirectSession, *, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
-            return session._send(method, path, timestamp, params)
-
-        setattr(DirectSession, name, ask)
-        return partial(ask, self)
+        def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]: ...
 
     def _send(self, method: str, path: str, timestamp: int | None, params: dict[str, Any]) -> dict[str, Any]:
         if method == "GET":
@@ -111,3 +101,14 @@ class DirectSession:
         if isinstance(reply.body, str):
             raise FailedRequestError("JSON decoding", "Conflict. Could not decode JSON.", 409, at, None)
         raise InvalidRequestError(request, reply.body["retMsg"], reply.body["retCode"], at, reply.headers)
+
+
+def _asking(method: str, path: str) -> Callable[..., dict[str, Any]]:
+    def ask(self: DirectSession, *, timestamp: int | None = None, **params: Any) -> dict[str, Any]:
+        return self._send(method, path, timestamp, params)
+
+    return ask
+
+
+for _name, _way in _METHODS.items():
+    setattr(DirectSession, _name, _asking(*_way))
