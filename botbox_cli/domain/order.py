@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from botbox_cli.domain.record import record
 
@@ -143,6 +144,7 @@ def exchange_id(text: str) -> str:
     return text.partition(PART)[0]
 
 
+@lru_cache(1024)
 def parse_order_link_id(text: str) -> tuple[str, int, Role, int] | None:
     """Return (installation, trade id, role, attempt) of an id that botbox made, or None."""
     match = _LINK_ID.fullmatch(text)

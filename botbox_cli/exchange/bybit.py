@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -95,8 +94,8 @@ class BybitExchange:
         self._left_s: Callable[[], float] = lambda: inf
 
     def within(self, left_s: Callable[[], float]) -> BybitExchange:
-        hurried = copy(self)
-        hurried._left_s = left_s
+        hurried = object.__new__(BybitExchange)
+        vars(hurried).update(vars(self), _left_s=left_s)
         return hurried
 
     def __repr__(self) -> str:

@@ -28,7 +28,7 @@ class DayClock(ManualClock):
         self._shown = start + self._skew
 
     def sleep(self, seconds: float) -> None:
-        passed = timedelta(seconds=seconds)
+        passed = timedelta(0, seconds)
         self._now += passed
         self._shown += passed
 

@@ -72,7 +72,8 @@ class Unavailable(Exception):
 
 def to_ms(moment: datetime) -> int:
     """Return Unix milliseconds, rounded down."""
-    return (moment - EPOCH) // _MILLISECOND
+    since = moment - EPOCH
+    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 def from_ms(ms: int) -> datetime:
