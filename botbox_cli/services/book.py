@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -57,7 +56,8 @@ class TradeBook:
 
     def filled(self, order: Order) -> Decimal:
         """Return the base quantity booked for `order`."""
-        return sum((f.qty for f in self.fills if f.order_link_id == order.order_link_id), ZERO)
+        link = order.order_link_id
+        return sum([f.qty for f in self.fills if f.order_link_id == link], ZERO)
 
     def of_role(self, role: Role) -> list[Order]:
         return [o for o in self.orders if o.role is role]
@@ -96,9 +96,7 @@ def with_fee_values(desk: Desk, trade: Trade, fills: Sequence[Fill]) -> list[Fil
             }
         except BotboxError:
             prices = {}
-    return [
-        replace(f, fees_quote=valued_in_quote(f, trade.base_coin, trade.quote_coin, prices)) for f in fills
-    ]
+    return [f.valued(valued_in_quote(f, trade.base_coin, trade.quote_coin, prices)) for f in fills]
 
 
 def add_fills(books: Books, fills: Iterable[Fill], at: datetime, trade_id: int) -> int:

@@ -306,7 +306,7 @@ class MemoryBooks:
 
     def set_fill_fees_quote(self, execution_id: str, fees_quote: Decimal) -> None:
         fill = _found(self._fills, execution_id, f"no fill {execution_id} in the books")
-        valued = _changed(fill, fees_quote=fees_quote)
+        valued = fill.valued(fees_quote)
         of_trade = self._fills_of[self._orders[fill.order_link_id].trade_id]
         self._put_fill(valued, tuple(valued if each is fill else each for each in of_trade))
 

@@ -154,7 +154,8 @@ class _SteppedStore:
         return self._store.read(account)
 
     def write(self, account: Any, *, durable: bool = True) -> _SteppedWrite:
-        self._life.refuse_if_dead()
+        if self._life.death is not None:
+            raise self._life.death
         return _SteppedWrite(self._store.write(account, durable=durable), self._life)
 
     def take_lease(self, name: str, holder: Holder, now: Any, ttl_s: float) -> Holder | None:
