@@ -34,22 +34,6 @@ class Fill:
     def value(self) -> Decimal:
         return self.price * self.qty
 
-    def valued(self, fees_quote: Decimal | None) -> Fill:
-        """Return this fill with the worth of its fees in quote coin."""
-        return Fill(
-            self.execution_id,
-            self.order_link_id,
-            self.exchange_order_id,
-            self.symbol,
-            self.side,
-            self.price,
-            self.qty,
-            self.fees,
-            self.executed_at,
-            self.is_maker,
-            fees_quote,
-        )
-
     def fee_in(self, coin: str) -> Decimal:
         """Return the fee taken in `coin`."""
         total = ZERO

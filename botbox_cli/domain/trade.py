@@ -120,8 +120,3 @@ def position_of(trade: Trade, orders: Iterable[Order], fills: Iterable[Fill]) ->
             exit_value += fill.value
             exit_fee += fill.fee_in(base_coin)
     return Position(entered, entry_value, entry_fee, exited, exit_value, exit_fee, trade.direction)
-
-
-def filled_qty(order: Order, fills: Iterable[Fill]) -> Decimal:
-    """Return the base quantity that `fills` show for `order`."""
-    return sum((f.qty for f in fills if f.order_link_id == order.order_link_id), ZERO)

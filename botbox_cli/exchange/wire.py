@@ -333,10 +333,9 @@ def _reason(row: Row) -> str:
 def _fee_detail(row: Row) -> Iterable[tuple[str, Decimal]]:
     """Return fees by coin. `cumExecFee` is not used: it is deprecated for spot and does not name its coin."""
     detail = row.get("cumFeeDetail") or {}
-    for coin in sorted(_mapping(detail, "cumFeeDetail")):
-        amount = _decimal(detail, coin)
-        if amount is not None:
-            yield coin, amount
+    for coin, amount in sorted(_mapping(detail, "cumFeeDetail").items()):
+        if amount not in ("", None):
+            yield coin, _number(amount, f"fee in {coin}")
 
 
 # -- executions
@@ -523,9 +522,14 @@ def _required(row: Row, key: str) -> Decimal:
     return value
 
 
+def _number(value: Any, what: str) -> Decimal:
+    """Return the number that a value spells which is no field, or whose field is called something else."""
+    return _required({what: value}, what)
+
+
 def _positive(row: Row, key: str) -> Decimal:
-    value = _decimal(row, key)
-    if value is None or value <= 0:
+    value = _required(row, key)
+    if value <= 0:
         raise WireError(f"{key} is {value}")
     return value
 
@@ -547,7 +551,7 @@ def _side(row: Row) -> Side:
 def _time(stamp: Any) -> datetime:
     """Return the time of a millisecond stamp, a string or an int."""
     is_usual = type(stamp) is str and len(stamp) == 13 and stamp.isascii() and stamp.isdigit()
-    ms = int(stamp if is_usual or type(stamp) is int else _required({"a time": stamp}, "a time"))
+    ms = int(stamp if is_usual or type(stamp) is int else _number(stamp, "a time"))
     try:
         return from_ms(ms)
     except (OverflowError, OSError) as e:

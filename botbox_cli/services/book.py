@@ -10,7 +10,7 @@ from botbox_cli.domain.fill import Fill, valued_in_quote
 from botbox_cli.domain.instrument import Instrument
 from botbox_cli.domain.number import ZERO, plain
 from botbox_cli.domain.order import OPEN_STATUSES, Order, OrderStatus, Role, parse_order_link_id
-from botbox_cli.domain.record import record
+from botbox_cli.domain.record import changed, record
 from botbox_cli.domain.setup import Direction, SetupStatus
 from botbox_cli.domain.trade import (
     CLOSED_BY_HAND,
@@ -47,7 +47,7 @@ class TradeBook:
 
     @property
     def open_orders(self) -> list[Order]:
-        return [o for o in self.orders if o.status in OPEN_STATUSES]
+        return [o for o in self.orders if o.is_open]
 
     @property
     def ways_out(self) -> list[Order]:
@@ -96,7 +96,9 @@ def with_fee_values(desk: Desk, trade: Trade, fills: Sequence[Fill]) -> list[Fil
             }
         except BotboxError:
             prices = {}
-    return [f.valued(valued_in_quote(f, trade.base_coin, trade.quote_coin, prices)) for f in fills]
+    return [
+        changed(f, fees_quote=valued_in_quote(f, trade.base_coin, trade.quote_coin, prices)) for f in fills
+    ]
 
 
 def add_fills(books: Books, fills: Iterable[Fill], at: datetime, trade_id: int) -> int:

@@ -143,6 +143,8 @@ def _left_over(books: Books, living: Iterable[TradeBook]) -> dict[str, Decimal]:
     left: dict[str, Decimal] = {}
     for book in living:
         trade, price = book.trade, book.position.entry_price
+        if trade.base_coin in left:
+            continue
         instrument = books.instrument(trade.symbol)
         if trade.direction is Direction.SHORT and price is not None and instrument is not None:
             left[trade.base_coin] = left_over(books, instrument, price)

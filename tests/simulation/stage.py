@@ -24,8 +24,7 @@ class DayClock(ManualClock):
 
     def __init__(self, start: datetime, skew_s: float) -> None:
         super().__init__(start)
-        self._skew = timedelta(seconds=skew_s)
-        self._shown = start + self._skew
+        self._shown = start + timedelta(seconds=skew_s)
 
     def sleep(self, seconds: float) -> None:
         passed = timedelta(0, seconds)

@@ -92,8 +92,7 @@ class _Life:
         self._on_step = on_step
 
     def step(self, name: str) -> None:
-        if self.death is not None:
-            raise self.death
+        self.refuse_if_dead()
         self.steps.append(name)
         try:
             self._on_step(name)
@@ -149,13 +148,11 @@ class _SteppedStore:
         def __getattr__(self, name: str) -> Any: ...
 
     def read(self, account: Any) -> Any:
-        if self._life.death is not None:
-            raise self._life.death
+        self._life.refuse_if_dead()
         return self._store.read(account)
 
     def write(self, account: Any, *, durable: bool = True) -> _SteppedWrite:
-        if self._life.death is not None:
-            raise self._life.death
+        self._life.refuse_if_dead()
         return _SteppedWrite(self._store.write(account, durable=durable), self._life)
 
     def take_lease(self, name: str, holder: Holder, now: Any, ttl_s: float) -> Holder | None:

@@ -67,7 +67,7 @@ class PaperExchange:
         Raises:
             Unavailable: When prices were needed and their source is silent; nothing has changed.
         """
-        now_ms = to_ms(self.clock.now()) if at_ms is None else at_ms
+        now_ms = self._moment(at_ms)
         if self._limits.is_banned(now_ms):
             return Reply(403, {}, "403, access too frequent")
         try:
@@ -151,6 +151,9 @@ class PaperExchange:
     def _rules_of(self, symbol: str) -> Instrument:
         return self.instrument(symbol) or delisted(symbol)
 
+    def _moment(self, at_ms: int | None) -> int:
+        return to_ms(self.clock.now()) if at_ms is None else at_ms
+
     def _answer_public(
         self, answer: Callable[[PublicData, Mapping[str, Any], int], Json], request: Request, now_ms: int
     ) -> Json:
@@ -163,7 +166,7 @@ class PaperExchange:
     ) -> Reply:
         account = self._books.begin()
         # Taken here, not before: a request that waited for its turn longer than its recv_window comes too late.
-        now_ms = to_ms(self.clock.now()) if at_ms is None else at_ms
+        now_ms = self._moment(at_ms)
         headers: dict[str, str] = {}
 
         def work() -> Json:
